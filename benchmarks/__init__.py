@@ -1,0 +1,1 @@
+"""Measure this package against the published one, loky and dask: `python -m benchmarks`."""

@@ -1,0 +1,179 @@
+"""A process on this host, with all that it starts: begun here, or found again by its pid.
+
+```
+        start()        attach()            a thread waits for the end, then
+            \\          /                   kills what is left of the session
+          LocalProcess ── ended: Future ──► and tells the exit code, if it is known
+```
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+WINDOWS = sys.platform == "win32"
+
+#: One of these is in the command line of whatever we start.
+OUR_NAMES = ("ipyparallel", "ipcontroller", "ipengine", "ipcluster")
+
+#: The processes that this one started and that still run: only one may wait for a child.
+_children: dict[int, LocalProcess] = {}
+
+
+class LocalProcess:
+    """A process that is watched until its end; made by `start` or `attach`."""
+
+    def __init__(self, pid: int, child: subprocess.Popen[bytes] | None = None) -> None:
+        self.pid = pid
+        self._child = child
+        #: Resolves to the exit code, which is None for a process that is not our child.
+        self.ended: Future[int | None] = Future()
+        # whoever gives up waiting must not cancel it for the others
+        self.ended.set_running_or_notify_cancel()
+
+    @classmethod
+    def start(
+        cls, args: Sequence[str], *, env: Mapping[str, str], cwd: str, output: Path
+    ) -> LocalProcess:
+        """Start a process in a session of its own; all it says goes to the file `output`."""
+        with output.open("ab") as file:
+            child = subprocess.Popen(
+                args,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                creationflags=_creation_flags(),
+            )
+        process = _children[child.pid] = cls(child.pid, child)
+        process._watch()
+        return process
+
+    @classmethod
+    def attach(cls, pid: int) -> LocalProcess:
+        """Watch a process that somebody else has started.
+
+        Raises
+        ------
+        LookupError
+            There is no such process, or it is none of ours: the number has been used again.
+        """
+        if pid in _children:
+            return _children[pid]
+        if not _is_ours(pid):
+            raise LookupError(f"No process {pid} of ours is running")
+        process = cls(pid)
+        process._watch()
+        return process
+
+    @property
+    def is_child(self) -> bool:
+        """Whether this process has started it."""
+        return self._child is not None
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal to the process itself; nothing happens if it is gone."""
+        if not self.ended.done():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, sig)
+
+    def send_signal_to_children(self, sig: int) -> None:
+        """Send a signal to the processes that it has started."""
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.pid).children():
+                with suppress(psutil.NoSuchProcess):
+                    child.send_signal(sig)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it and all that it has started."""
+        if not self.ended.done():
+            if not WINDOWS:
+                self.send_signal(signal.SIGKILL)
+            _kill_session(self.pid)
+
+    def _watch(self) -> None:
+        threading.Thread(target=self._wait, name=f"wait-{self.pid}", daemon=True).start()
+
+    def _wait(self) -> None:
+        if self._child is not None:
+            exit_code: int | None = self._child.wait()
+        else:
+            exit_code = _wait_for_stranger(self.pid)
+        _kill_session(self.pid)
+        _children.pop(self.pid, None)
+        self.ended.set_result(exit_code)
+
+
+def _creation_flags() -> int:
+    if sys.platform == "win32":
+        return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    return 0
+
+
+def _is_ours(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        command = " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+    return any(name in command for name in OUR_NAMES)
+
+
+def _wait_for_stranger(pid: int) -> int | None:
+    try:
+        # psutil answers None for what is not a child
+        return psutil.Process(pid).wait()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _kill_session(leader: int) -> None:
+    """Kill the leader and the members of its session, whether the leader still lives or not.
+
+    The number of a session is not used again while it has members. What has made a session of
+    its own has asked to be left alone.
+    """
+    if sys.platform == "win32":
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(leader)
+            for member in [*process.children(recursive=True), process]:
+                with suppress(psutil.NoSuchProcess):
+                    member.kill()
+        return
+    # again while there are any, as one may fork before it is killed; those that cannot be
+    # killed (a zombie, a process in the kernel) are not waited for
+    tried: set[int] = set()
+    while members := _session_members(leader) - tried:
+        tried |= members
+        for pid in members:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _session_members(leader: int) -> set[int]:
+    members = set()
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == leader:
+                members.add(pid)
+    return members

@@ -1,0 +1,1 @@
+"""The controller: hub, schedulers and relays, in one process."""

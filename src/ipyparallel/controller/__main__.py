@@ -1,0 +1,5 @@
+"""``python -m ipyparallel.controller``."""
+
+from .app import main
+
+main()

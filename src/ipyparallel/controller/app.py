@@ -1,0 +1,218 @@
+"""``ipcontroller``: one process with hub, task scheduler and relays."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import zmq
+from traitlets import Bool, CaselessStrEnum, TraitError, Unicode, validate
+
+from ..application import BaseParallelApplication, base_aliases, base_flags
+from ..protocol import connection
+from ..protocol.connection import ClientInfo, EngineInfo
+from ..protocol.session import Session, new_key
+from ..scheduling.machine import TaskMachine
+from ..scheduling.policies import POLICIES
+from ..transport.addresses import SocketFolder
+from .channels import Channels, Context, open_channels
+from .hub import Hub
+from .ports import parse_ports, sequence
+from .scheduler_loop import SchedulerLoop
+from .settings import HeartMonitor, TaskScheduler
+
+#: Seconds a thread may keep the interpreter while another waits for it. The scheduler's thread
+#: shares it with the hub's, and its tasks wait.
+_SWITCH_INTERVAL = 0.0005
+
+
+_ALIASES = {
+    **base_aliases,
+    "ip": "IPController.ip",
+    "transport": "IPController.transport",
+    "location": "IPController.location",
+    "ports": "IPController.ports",
+    "ssh": "IPController.ssh_server",
+    "enginessh": "IPController.engine_ssh_server",
+    "ping": "HeartMonitor.period",
+    "scheme": "TaskScheduler.scheme_name",
+    "hwm": "TaskScheduler.hwm",
+}
+
+
+class IPController(BaseParallelApplication):
+    """The controller of a cluster.
+
+    Listens for clients and engines, and writes two files that tell them where.
+    """
+
+    name = "ipcontroller"
+    description = __doc__
+    config_name = "ipcontroller"
+    examples = "ipcontroller --ip=192.168.0.1 --profile=mine"
+    aliases = _ALIASES
+    flags = base_flags
+    classes = [HeartMonitor, TaskScheduler]
+
+    ip = Unicode("127.0.0.1", help="Address to listen on; by default only this host's.").tag(
+        config=True
+    )
+    transport = CaselessStrEnum(
+        ["tcp", "ipc"], "tcp", help="'ipc' for a cluster that is all on this host."
+    ).tag(config=True)
+    location = Unicode(
+        help="Host name or address that peers elsewhere use to reach this host."
+    ).tag(config=True)
+    ports = Unicode("", help="Port numbers to use, such as '10101-10120'.").tag(config=True)
+    ssh_server = Unicode("", help="Host through which clients tunnel.").tag(config=True)
+    engine_ssh_server = Unicode("", help="Host through which engines tunnel.").tag(config=True)
+    client_json_file = Unicode("", help="Path of the clients' connection file.").tag(config=True)
+    engine_json_file = Unicode("", help="Path of the engines' connection file.").tag(config=True)
+    session_key = Unicode("", help="Shared secret; by default a new one.").tag(config=True)
+    gc_freeze = Bool(
+        True, help="Whether to keep what is loaded at the start out of garbage collections."
+    ).tag(config=True)
+
+    def _location_default(self) -> str:
+        return socket.gethostname()
+
+    @validate("ports")
+    def _check_ports(self, proposal: Any) -> str:
+        try:
+            parse_ports(proposal["value"])
+        except ValueError as e:
+            raise TraitError(str(e)) from None
+        return str(proposal["value"])
+
+    def start(self) -> None:
+        """Serve until a signal or a client ends it."""
+        sys.setswitchinterval(_SWITCH_INTERVAL)
+        try:
+            asyncio.run(self._serve())
+        except OSError as e:
+            self.log.critical("The controller cannot start: %s", e)
+            self.exit(1)
+
+    async def _serve(self) -> None:
+        folder = SocketFolder() if self.transport == "ipc" else None
+        interface = folder.interface if folder else f"tcp://{self.ip}"
+        context: Context = zmq.Context()
+        files: list[Path] = []
+        try:
+            channels = open_channels(context, interface, sequence(parse_ports(self.ports)))
+            await self._run(context, channels, interface, files)
+        finally:
+            for path in files:
+                path.unlink(missing_ok=True)
+            context.destroy()
+            if folder:
+                folder.remove()
+        self.log.info("The controller has stopped")
+
+    async def _run(
+        self, context: Context, channels: Channels, interface: str, files: list[Path]
+    ) -> None:
+        key = self.session_key or new_key()
+        stopped = asyncio.Event()
+        self._stop_on_signals(stopped)
+        client, engine = self._connection_info(channels, interface, key)
+        engine_dict = connection.to_dict(engine)
+        hearts = HeartMonitor(parent=self)
+        hub = Hub(
+            Session(key.encode()),
+            Session(key.encode()),
+            channels.hub,
+            {name: engine_dict[name] for name in _TOLD_TO_ENGINES},
+            heart_period=hearts.period / 1000,
+            max_misses=hearts.max_heartmonitor_misses,
+            stop=stopped.set,
+            log=self.log,
+        )
+        scheduling = TaskScheduler(parent=self)
+        scheduler = SchedulerLoop(
+            TaskMachine(POLICIES[scheduling.scheme_name](), scheduling.hwm),
+            Session(key.encode()),
+            clients=channels.task_clients,
+            engines=channels.task_engines,
+            hub=channels.scheduler_link,
+            log=self.log,
+        )
+        for relay in channels.relays:
+            relay.start()
+        scheduler.start()
+        self._write(engine, client, files)
+        self.log.info("The controller listens on %s", client.url(client.registration))
+        if self.gc_freeze:
+            gc.collect()
+            gc.freeze()
+        try:
+            await stopped.wait()
+        finally:
+            hub.close()
+            scheduler.join()
+            # makes the relays end, and waits until the last messages have left
+            context.term()
+
+    def _stop_on_signals(self, stopped: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGABRT):
+            loop.add_signal_handler(number, stopped.set)
+
+    def _connection_info(
+        self, channels: Channels, interface: str, key: str
+    ) -> tuple[ClientInfo, EngineInfo]:
+        ports = channels.ports
+        common: dict[str, Any] = {
+            "interface": interface,
+            "registration": ports.registration,
+            "key": key,
+            "location": self.location,
+        }
+        client = ClientInfo(
+            **common,
+            **ports.client,
+            ssh=self.ssh_server,
+            task_scheme=TaskScheduler(parent=self).scheme_name,
+        )
+        engine = EngineInfo(**common, **ports.engine, ssh=self.engine_ssh_server)
+        return client, engine
+
+    def _write(self, engine: EngineInfo, client: ClientInfo, files: list[Path]) -> None:
+        profile = self.profile_path
+        info: ClientInfo | EngineInfo
+        for path, info in (
+            (self.engine_json_file or connection.engine_file(profile, self.cluster_id), engine),
+            (self.client_json_file or connection.client_file(profile, self.cluster_id), client),
+        ):
+            connection.write_info(path, info)
+            files.append(Path(path))
+            self.log.debug("Wrote %s", path)
+
+
+_TOLD_TO_ENGINES = (
+    "interface",
+    "registration",
+    "control",
+    "mux",
+    "task",
+    "iopub",
+    "hb_ping",
+    "hb_pong",
+    "broadcast",
+)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run ``ipcontroller``."""
+    IPController.launch_instance(argv)
+
+
+if __name__ == "__main__":
+    logging.captureWarnings(True)
+    main()

@@ -1,0 +1,142 @@
+"""The controller's sockets: bound in a fixed order, wired to relays, scheduler and hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import zmq
+
+from ..transport.sockets import CONTROL_OUT, HUB, MUX_OUT, TASK_OUT, new_socket
+from .hub import HubSockets
+from .relays import Relay, output_relay, request_relay
+
+Context = zmq.Context[zmq.Socket[bytes]]
+Socket = zmq.Socket[bytes]
+
+
+@dataclass
+class Ports:
+    """Where each channel is bound."""
+
+    registration: int
+    engine: dict[str, int]
+    client: dict[str, int]
+
+
+class Binder:
+    """Binds sockets on an interface, one port after the other.
+
+    Parameters
+    ----------
+    interface : str
+        ``tcp://<address>`` or ``ipc://<path prefix>``.
+    ports : iterator of int
+        Port numbers to take; 0 for any free one.
+    """
+
+    def __init__(self, context: Context, interface: str, ports: Iterator[int]) -> None:
+        self._context = context
+        self._interface = interface
+        self._ports = ports
+        self._ipc_port = 0
+
+    def bind(self, kind: int, identity: bytes = b"", linger: int = 0) -> tuple[Socket, int]:
+        """A new bound socket, and its port.
+
+        Raises
+        ------
+        OSError
+            The address cannot be bound; the text names it.
+        """
+        socket = new_socket(self._context, kind, identity=identity, linger=linger)
+        if self._interface.startswith("ipc:"):
+            self._ipc_port += 1
+            port = self._ipc_port
+        else:
+            port = next(self._ports)
+        url = f"{self._interface}:{port or '*'}"
+        try:
+            socket.bind(url)
+        except zmq.ZMQError as e:
+            socket.close()
+            raise OSError(f"cannot listen on {url}: {e.strerror}") from None
+        if not port:
+            port = int(socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+        return socket, port
+
+
+@dataclass
+class Channels:
+    """All sockets of a controller, in the hands of who uses them."""
+
+    ports: Ports
+    hub: HubSockets
+    relays: list[Relay]
+    #: ROUTERs of the task scheduler, and its end of the pair with the hub.
+    task_clients: Socket
+    task_engines: Socket
+    scheduler_link: Socket
+
+
+#: Milliseconds that the last messages of the hub have to leave when the controller stops.
+_LINGER = 1000
+
+
+def open_channels(context: Context, interface: str, ports: Iterator[int]) -> Channels:
+    """Bind everything. The order decides which port each channel gets."""
+    binder = Binder(context, interface, ports)
+    engine: dict[str, int] = {}
+    client: dict[str, int] = {}
+    queries, registration = binder.bind(zmq.ROUTER, linger=_LINGER)
+    control_out, engine["control"] = binder.bind(zmq.ROUTER, CONTROL_OUT)
+    mux_out, engine["mux"] = binder.bind(zmq.ROUTER, MUX_OUT)
+    task_out, engine["task"] = binder.bind(zmq.ROUTER, TASK_OUT)
+    output_in, engine["iopub"] = binder.bind(zmq.XSUB)
+    ping, engine["hb_ping"] = binder.bind(zmq.PUB)
+    pong, engine["hb_pong"] = binder.bind(zmq.ROUTER)
+    control_in, client["control"] = binder.bind(zmq.ROUTER, b"control_in")
+    mux_in, client["mux"] = binder.bind(zmq.ROUTER, b"mux_in")
+    task_in, client["task"] = binder.bind(zmq.ROUTER, b"task_in", linger=_LINGER)
+    output_out, client["iopub"] = binder.bind(zmq.XPUB)
+    notifications, client["notification"] = binder.bind(zmq.XPUB, linger=_LINGER)
+
+    def connected(kind: int, port: int, identity: bytes = b"") -> Socket:
+        socket = new_socket(context, kind, identity=identity)
+        host = interface.replace("://0.0.0.0", "://127.0.0.1").replace("://*", "://127.0.0.1")
+        socket.connect(f"{host}:{port}")
+        return socket
+
+    def pair(kind: int, other: int, url: str) -> tuple[Socket, Socket]:
+        one = new_socket(context, kind)
+        one.bind(url)
+        two = new_socket(context, other)
+        two.connect(url)
+        return one, two
+
+    observed, observe = pair(zmq.SUB, zmq.PUB, "inproc://observed")
+    observed.subscribe(b"")
+    # nobody asks how many control requests an engine has
+    unobserved = new_socket(context, zmq.PUB)
+    unobserved.bind("inproc://unobserved")
+    hub_link, scheduler_link = pair(zmq.PAIR, zmq.PAIR, "inproc://scheduler")
+    hub = HubSockets(
+        queries=[queries],
+        notifications=notifications,
+        ping=ping,
+        pong=pong,
+        mux=connected(zmq.DEALER, client["mux"], HUB),
+        control=connected(zmq.DEALER, client["control"], HUB),
+        output=connected(zmq.SUB, client["iopub"]),
+        output_source=connected(zmq.XPUB, engine["iopub"]),
+        observed=observed,
+        scheduler=hub_link,
+    )
+    relays = [
+        request_relay("mux relay", mux_in, mux_out, observe),
+        request_relay("control relay", control_in, control_out, unobserved),
+        output_relay(output_in, output_out),
+    ]
+    return Channels(
+        Ports(registration, engine, client), hub, relays, task_in, task_out, scheduler_link
+    )

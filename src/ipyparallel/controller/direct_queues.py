@@ -1,0 +1,37 @@
+"""How many direct tasks each engine has to do, as seen from the traffic that passes by."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class DirectQueues:
+    """Tasks on their way to engines, by engine."""
+
+    def __init__(self) -> None:
+        self._pending: dict[str, dict[str, None]] = {}
+        self._completed: Counter[str] = Counter()
+
+    def requested(self, uuid: str, msg_id: str) -> None:
+        """A request passed to an engine."""
+        self._pending.setdefault(uuid, {})[msg_id] = None
+
+    def replied(self, uuid: str, msg_id: str) -> None:
+        """A reply of an engine passed."""
+        pending = self._pending.get(uuid)
+        if pending is not None and msg_id in pending:
+            del pending[msg_id]
+            self._completed[uuid] += 1
+
+    def forget(self, uuid: str) -> None:
+        """An engine is gone."""
+        self._pending.pop(uuid, None)
+        self._completed.pop(uuid, None)
+
+    def pending(self, uuid: str) -> list[str]:
+        """The tasks that the engine has not answered."""
+        return list(self._pending.get(uuid, ()))
+
+    def completed(self, uuid: str) -> int:
+        """How many tasks it has answered."""
+        return self._completed[uuid]

@@ -1,0 +1,306 @@
+"""The hub: knows the engines, tells everyone who comes and goes, and answers questions.
+
+It hears events, never payloads: direct traffic is observed by header after the fact, and the task
+scheduler reports over the link. All runs on one event loop, in the main thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+import zmq
+
+from ..protocol.messages import EngineNotice
+from ..protocol.session import InvalidMessage, Message, Session
+from ..transport.channel import Channel
+from ..transport.sockets import HUB
+from . import link, queries
+from .direct_queues import DirectQueues
+from .hearts import Hearts
+from .registry import Engine, Registry
+from .tokens import Tokens
+
+#: Seconds between the news that an engine died and its announcement: what the engine sent before
+#: it died is on its way, and must arrive first.
+DEATH_GRACE = 0.1
+
+#: Seconds between pings while a published engine is coming, whose heart must be heard first.
+COMING_PERIOD = 0.25
+
+#: Seconds after which an engine that has registered, and cannot be reached, is given up.
+REGISTRATION_TIMEOUT = 30.0
+
+
+@dataclass(slots=True)
+class HubSockets:
+    """The hub's ends of the controller's channels, bound or connected."""
+
+    queries: list[zmq.Socket[bytes]]  # ROUTER
+    notifications: zmq.Socket[bytes]  # XPUB
+    ping: zmq.Socket[bytes]  # PUB
+    pong: zmq.Socket[bytes]  # ROUTER
+    mux: zmq.Socket[bytes]  # DEALER, a client of the direct channel
+    control: zmq.Socket[bytes]  # DEALER, a client of the control channel
+    output: zmq.Socket[bytes]  # SUB, a client of the output channel
+    output_source: zmq.Socket[bytes]  # XPUB, like an engine on the output channel
+    observed: zmq.Socket[bytes]  # SUB, copies of the direct traffic
+    scheduler: zmq.Socket[bytes]  # PAIR
+
+
+class Hub:
+    """Keeps the engines.
+
+    Parameters
+    ----------
+    session : Session
+        Signs and verifies.
+    observer : Session
+        Verifies copies of messages that were meant for others.
+    sockets : HubSockets
+        Used on the running loop from now on.
+    connection_info : mapping
+        Told to engines that register.
+    heart_period : float
+        Seconds between pings.
+    max_misses : int
+        See `Hearts`.
+    stop : callable
+        Ends the controller; called once, on a client's request.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        observer: Session,
+        sockets: HubSockets,
+        connection_info: Mapping[str, Any],
+        *,
+        heart_period: float,
+        max_misses: int,
+        stop: Callable[[], None],
+        log: logging.Logger,
+    ) -> None:
+        self.session = session
+        self.connection_info = dict(connection_info)
+        self.heart_period = heart_period
+        self.stop = stop
+        self.log = log
+        self.registry = Registry()
+        self.direct = DirectQueues()
+        self._observer = observer
+        self._hearts = Hearts(max_misses)
+        self._tokens = Tokens()
+        self._leaving: set[str] = set()
+        self._loads: dict[int, Callable[[link.Load], None]] = {}
+        self._load_number = 0
+        self._loop = asyncio.get_running_loop()
+        self._ping_number = 0
+        self._open(sockets)
+        self._beat_timer = self._loop.call_later(heart_period, self._beat)
+        self._coming_timer: asyncio.TimerHandle | None = None
+
+    def _open(self, s: HubSockets) -> None:
+        self._queries = [
+            Channel(socket, partial(self._on_query, number))
+            for number, socket in enumerate(s.queries)
+        ]
+        self._notifications = Channel(s.notifications, partial(self._on_subscription, "notify"))
+        self._ping = s.ping
+        self._pong = Channel(s.pong, self._on_pong)
+        self._mux = Channel(s.mux, partial(self._on_report, "mux"))
+        self._control = Channel(s.control, partial(self._on_report, "control"))
+        self._output = Channel(s.output, self._on_output)
+        self._output_source = Channel(s.output_source, partial(self._on_subscription, "output"))
+        self._observed = Channel(s.observed, self._on_observed)
+        self._scheduler = Channel(s.scheduler, self._on_scheduler)
+        # only what ends an engine; the rest of its output is none of the hub's business
+        s.output.subscribe(b"engine")
+
+    def close(self) -> None:
+        """Tell everyone that the controller stops, and close the sockets."""
+        self._beat_timer.cancel()
+        if self._coming_timer is not None:
+            self._coming_timer.cancel()
+        self.notify("shutdown_notification", {"status": "ok"})
+        self._scheduler.send([link.encode(link.Stop())])
+        for channel in (
+            *self._queries,
+            self._notifications,
+            self._pong,
+            self._mux,
+            self._control,
+            self._output,
+            self._output_source,
+            self._observed,
+            self._scheduler,
+        ):
+            channel.close()
+        self._ping.close()
+
+    # ---- engines
+
+    def engine_ready(self, engine: Engine) -> None:
+        """An engine can be reached: tell the scheduler, then the clients."""
+        self.log.info("Engine %d is ready", engine.id)
+        self._scheduler.send([link.encode(link.EngineJoined(engine.uuid, engine.id))])
+        self._hearts.watch(engine.uuid)
+        notice = EngineNotice(engine.id, engine.uuid, engine.native)
+        self.notify("registration_notification", notice)
+
+    def engine_coming(self, engine: Engine) -> None:
+        """An engine registered, and will be ready when it can be reached."""
+        if not engine.native:
+            self._hearts.watch(engine.uuid)
+            self._watch_coming()
+        self._loop.call_later(REGISTRATION_TIMEOUT, self._give_up, engine)
+
+    def engine_gone(self, engine: Engine, reason: str = "") -> None:
+        """An engine died or left: tell everyone, once what it sent has arrived."""
+        if engine.uuid in self._leaving or self.registry.get(engine.uuid) is not engine:
+            return
+        self._leaving.add(engine.uuid)
+        self._hearts.forget(engine.uuid)
+        self._loop.call_later(DEATH_GRACE, self._announce_gone, engine, reason)
+
+    def _announce_gone(self, engine: Engine, reason: str) -> None:
+        self._leaving.discard(engine.uuid)
+        self.registry.remove(engine.uuid)
+        self.direct.forget(engine.uuid)
+        if not engine.ready:
+            self.log.warning("Engine %d left before it was ready: %s", engine.id, reason or "?")
+            return
+        self.log.info("Engine %d is gone%s", engine.id, f": {reason}" if reason else "")
+        self._scheduler.send([link.encode(link.EngineLeft(engine.uuid, reason))])
+        notice = EngineNotice(engine.id, engine.uuid, reason=reason)
+        self.notify("unregistration_notification", notice)
+
+    def _give_up(self, engine: Engine) -> None:
+        if not engine.ready:
+            missing = ", ".join(sorted(engine.unreached)) if engine.native else "its heart"
+            self.engine_gone(engine, f"it could not be reached in time (no sign from: {missing})")
+
+    # ---- what comes in
+
+    def _read(self, frames: list[Any], where: str, session: Session | None = None) -> Any:
+        """The message in the frames; None, and one line in the log, if it is not one of ours."""
+        try:
+            return (session or self.session).parse(frames)
+        except InvalidMessage as e:
+            self.log.warning("Dropped a message on the %s channel: %s", where, e)
+            return None
+
+    def _on_query(self, channel: int, frames: list[Any]) -> None:
+        message = self._read(frames, "query")
+        if message is not None:
+            queries.answer(self, message, partial(self.reply, channel, message))
+
+    def reply(self, channel: int, request: Message, msg_type: str, content: Any) -> None:
+        """Answer a query."""
+        frames = self.session.message(msg_type, content, parent=request.header_frame)
+        self._queries[channel].send([*request.idents, *frames])
+
+    def notify(self, msg_type: str, content: Any) -> None:
+        """Tell all clients."""
+        self._notifications.send(self.session.message(msg_type, content))
+
+    def when_subscribed(self, token: str, then: Callable[[], None]) -> None:
+        """Call `then` when the client of this token hears notifications and output."""
+        self._tokens.expect(token, then)
+
+    def _on_subscription(self, channel: str, frames: list[Any]) -> None:
+        if frames[0][:1] == b"\x01":
+            self._tokens.seen(channel, frames[0][1:])
+        else:
+            self._tokens.gone(frames[0][1:])
+
+    def _on_report(self, channel: str, frames: list[Any]) -> None:
+        """An engine speaks to the hub over one of the channels that it serves."""
+        message = self._read(frames, channel)
+        if message is None or not message.idents:
+            return
+        uuid = message.idents[0].decode(errors="replace")
+        if message.header.msg_type == "engine_ready":
+            self._reached(uuid, channel)
+        elif message.header.msg_type == "recall_reply":
+            msg_ids = message.content().get("returned", [])
+            self._scheduler.send([link.encode(link.TasksReturned(uuid, msg_ids))])
+
+    def _reached(self, uuid: str, channel: str) -> None:
+        if self.registry.reached(uuid, channel):
+            engine = self.registry.get(uuid)
+            assert engine is not None
+            self.engine_ready(engine)
+
+    def _on_scheduler(self, frames: list[Any]) -> None:
+        match link.decode_for_hub(frames[0]):
+            case link.EngineReached(uuid):
+                self._reached(uuid, "task")
+            case link.EngineUnreachable(uuid):
+                if engine := self.registry.get(uuid):
+                    self.engine_gone(engine, "its connection to the controller broke")
+            case link.RecallTasks(uuid, msg_ids):
+                request = self.session.message("recall_request", {"msg_ids": msg_ids})
+                self._control.send([uuid.encode(), *request])
+            case link.Load() as load:
+                self._loads.pop(load.number)(load)
+
+    def ask_load(self, then: Callable[[link.Load], None]) -> None:
+        """Call `then` with what the task scheduler has to do."""
+        self._load_number += 1
+        self._loads[self._load_number] = then
+        self._scheduler.send([link.encode(link.LoadRequest(self._load_number))])
+
+    def _on_output(self, frames: list[Any]) -> None:
+        if not frames[0].endswith(b".shutdown"):
+            return
+        message = self._read(frames, "output", self._observer)
+        # a published engine says goodbye this way; its session is its uuid
+        if message is not None and (engine := self.registry.get(message.header.session)):
+            self.engine_gone(engine, "it was shut down")
+
+    def _on_observed(self, frames: list[Any]) -> None:
+        # a message that is not ours is dropped, and told of, by who it was sent to
+        try:
+            message = self._observer.parse(frames)
+            if message.idents[0] == b"in":
+                uuid, msg_id = message.idents[1].decode(), message.header.msg_id
+                if uuid in self.registry:
+                    self.direct.requested(uuid, msg_id)
+            else:
+                self.direct.replied(message.idents[2].decode(), message.parent.msg_id)
+        except (InvalidMessage, msgspec.MsgspecError, UnicodeDecodeError, IndexError):
+            return
+
+    # ---- hearts
+
+    def _beat(self) -> None:
+        self._beat_timer = self._loop.call_later(self.heart_period, self._beat)
+        for uuid in self._hearts.beat():
+            if engine := self.registry.get(uuid):
+                self.engine_gone(engine, "its heart stopped beating")
+        self._send_ping()
+
+    def _send_ping(self) -> None:
+        self._ping_number += 1
+        self._ping.send(str(float(self._ping_number)).encode())
+
+    def _watch_coming(self) -> None:
+        """Ping often while published engines are coming, so that they need not wait a period."""
+        self._coming_timer = None
+        if any(not engine.native for engine in self.registry.coming):
+            self._send_ping()
+            self._coming_timer = self._loop.call_later(COMING_PERIOD, self._watch_coming)
+
+    def _on_pong(self, frames: list[Any]) -> None:
+        uuid = frames[0].decode(errors="replace")
+        self._hearts.pong(uuid)
+        if self.registry.beat(uuid):
+            engine = self.registry.get(uuid)
+            assert engine is not None
+            self.engine_ready(engine)

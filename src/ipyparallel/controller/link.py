@@ -1,0 +1,76 @@
+"""What the hub and the task scheduler tell each other, as typed messages on a pair of sockets.
+
+They share no state, so that the scheduler may as well run in a process of its own.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class EngineJoined(msgspec.Struct, tag=True):
+    """Hub: an engine is ready for work."""
+
+    uuid: str
+    id: int
+
+
+class EngineLeft(msgspec.Struct, tag=True):
+    """Hub: an engine is gone, and why."""
+
+    uuid: str
+    reason: str
+
+
+class TasksReturned(msgspec.Struct, tag=True):
+    """Hub: an engine gave back these tasks."""
+
+    uuid: str
+    msg_ids: list[str]
+
+
+class LoadRequest(msgspec.Struct, tag=True):
+    """Hub: what has each engine to do?"""
+
+    number: int
+
+
+class Stop(msgspec.Struct, tag=True):
+    """Hub: it is over."""
+
+
+class EngineReached(msgspec.Struct, tag=True):
+    """Scheduler: an engine reported on the task channel."""
+
+    uuid: str
+
+
+class EngineUnreachable(msgspec.Struct, tag=True):
+    """Scheduler: an engine's connection is gone."""
+
+    uuid: str
+
+
+class RecallTasks(msgspec.Struct, tag=True):
+    """Scheduler: have an engine give back those of these tasks that it has not begun."""
+
+    uuid: str
+    msg_ids: list[str]
+
+
+class Load(msgspec.Struct, tag=True):
+    """Scheduler: the answer to LoadRequest."""
+
+    number: int
+    #: By uuid: the tasks the engine holds, and how many it has completed.
+    engines: dict[str, tuple[list[str], int]]
+    #: Tasks that are on no engine.
+    waiting: list[str]
+
+
+ToScheduler = EngineJoined | EngineLeft | TasksReturned | LoadRequest | Stop
+ToHub = EngineReached | EngineUnreachable | RecallTasks | Load
+
+encode = msgspec.msgpack.Encoder().encode
+decode_for_scheduler = msgspec.msgpack.Decoder(ToScheduler).decode
+decode_for_hub = msgspec.msgpack.Decoder(ToHub).decode

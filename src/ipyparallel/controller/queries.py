@@ -1,0 +1,128 @@
+"""What clients and engines ask the hub, one function a question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..error import wrap_exception
+from ..protocol.messages import (
+    ConnectionReply,
+    ConnectionRequest,
+    QueueRequest,
+    RegistrationReply,
+    RegistrationRequest,
+    UnregistrationRequest,
+)
+from ..protocol.session import Message
+from . import link
+from .registry import Engine, RegistrationError
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+#: Sends a reply: its type, its content.
+Reply = Callable[[str, Any], None]
+
+
+def answer(hub: Hub, message: Message, reply: Reply) -> None:
+    """Answer a query; one that fails, or makes no sense, is answered by a ``hub_error``."""
+    msg_type = message.header.msg_type
+    try:
+        handler = _HANDLERS.get(msg_type)
+        if handler is None:
+            raise KeyError(f"Bad Message Type: {msg_type!r}")
+        handler(hub, message, reply)
+    except (KeyError, IndexError, ValueError, TypeError) as e:
+        hub.log.warning("Refused a %s: %s", msg_type, e)
+        reply("hub_error", wrap_exception())
+
+
+def _connect(hub: Hub, message: Message, reply: Reply) -> None:
+    request = message.read_content(ConnectionRequest)
+
+    def connected() -> None:
+        engines = hub.registry.ready
+        content = ConnectionReply(
+            {str(engine.id): engine.uuid for engine in engines},
+            [engine.uuid for engine in engines if engine.native],
+            "ok",
+        )
+        reply("connection_reply", content)
+
+    hub.when_subscribed(request.token, connected)
+
+
+def _register(hub: Hub, message: Message, reply: Reply) -> None:
+    request = message.read_content(RegistrationRequest)
+    try:
+        engine = hub.registry.register(request.uuid, request.id, native=request.reports_ready)
+    except RegistrationError as e:
+        hub.log.error("Refused an engine: %s", e)
+        reply("registration_reply", wrap_exception())
+        return
+    hub.log.debug("Engine %d is coming", engine.id)
+    period = int(hub.heart_period * 1000)
+    reply("registration_reply", RegistrationReply(engine.id, period, hub.connection_info))
+    hub.engine_coming(engine)
+
+
+def _unregister(hub: Hub, message: Message, reply: Reply) -> None:
+    request = message.read_content(UnregistrationRequest)
+    engine = None
+    if request.uuid is not None:
+        engine = hub.registry.get(request.uuid)
+    elif request.id is not None:
+        engine = hub.registry.by_id(request.id)
+    if engine is not None:
+        hub.engine_gone(engine, request.reason)
+
+
+def _queue_status(hub: Hub, message: Message, reply: Reply) -> None:
+    request = message.read_content(QueueRequest)
+    engines = _select(hub, request.targets)
+
+    def tell(load: link.Load) -> None:
+        content: dict[str, Any] = {"status": "ok"}
+        for engine in engines:
+            tasks, completed = load.engines.get(engine.uuid, ([], 0))
+            queue = hub.direct.pending(engine.uuid)
+            content[str(engine.id)] = {
+                "queue": queue if request.verbose else len(queue),
+                "completed": completed + hub.direct.completed(engine.uuid),
+                "tasks": tasks if request.verbose else len(tasks),
+            }
+        content["unassigned"] = load.waiting if request.verbose else len(load.waiting)
+        reply("queue_reply", content)
+
+    hub.ask_load(tell)
+
+
+def _select(hub: Hub, targets: list[int | str] | int | str | None) -> list[Engine]:
+    """The engines that ids or uuids name; all for None."""
+    engines = hub.registry.ready
+    if targets is None or targets == "all":
+        return engines
+    wanted = targets if isinstance(targets, list) else [targets]
+    chosen = []
+    for target in wanted:
+        found = [engine for engine in engines if target in (engine.id, engine.uuid)]
+        if not found:
+            raise IndexError(f"No such engine: {target!r}")
+        chosen += found
+    return chosen
+
+
+def _shut_down(hub: Hub, message: Message, reply: Reply) -> None:
+    hub.log.info("A client shuts this cluster down")
+    reply("shutdown_reply", {"status": "ok"})
+    hub.stop()
+
+
+_HANDLERS: dict[str, Callable[[Hub, Message, Reply], None]] = {
+    "connection_request": _connect,
+    "registration_request": _register,
+    "unregistration_request": _unregister,
+    "queue_request": _queue_status,
+    "shutdown_request": _shut_down,
+}

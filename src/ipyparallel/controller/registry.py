@@ -1,0 +1,107 @@
+"""Which engines there are, and which are on their way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: Channels on which an engine of this package reports that it can be reached.
+CHANNELS = frozenset(("mux", "task", "control"))
+
+
+@dataclass(slots=True)
+class Engine:
+    """An engine the hub knows of.
+
+    It is *coming* until it can be reached on every channel: an engine of this package says so on
+    each of them; a published one is taken to be reachable when its heart has beaten.
+    """
+
+    id: int
+    uuid: str
+    native: bool
+    unreached: set[str] = field(default_factory=lambda: set(CHANNELS))
+    ready: bool = False
+
+
+class RegistrationError(ValueError):
+    """An engine cannot be registered; the text says why."""
+
+
+class Registry:
+    """Gives ids to engines and keeps the list of them."""
+
+    def __init__(self) -> None:
+        self._engines: dict[str, Engine] = {}
+        self._next_id = 0
+
+    def __contains__(self, uuid: object) -> bool:
+        return uuid in self._engines
+
+    def get(self, uuid: str) -> Engine | None:
+        """The engine of that uuid, ready or coming."""
+        return self._engines.get(uuid)
+
+    @property
+    def ready(self) -> list[Engine]:
+        """The engines that work can be sent to, by id."""
+        return sorted((e for e in self._engines.values() if e.ready), key=lambda e: e.id)
+
+    @property
+    def coming(self) -> list[Engine]:
+        """The engines that cannot be reached yet."""
+        return [e for e in self._engines.values() if not e.ready]
+
+    def by_id(self, engine_id: int) -> Engine | None:
+        """The engine of that id, ready or coming."""
+        return next((e for e in self._engines.values() if e.id == engine_id), None)
+
+    def register(self, uuid: str, requested: int | None = None, *, native: bool = False) -> Engine:
+        """Take in an engine.
+
+        Parameters
+        ----------
+        uuid : str
+            Its session id.
+        requested : int, optional
+            The id it would like; given if free. Ids given by count are never given again.
+        native : bool
+            Whether it is of this package.
+
+        Raises
+        ------
+        RegistrationError
+            The uuid is taken.
+        """
+        if uuid in self._engines:
+            raise RegistrationError(f"uuid {uuid!r} in use")
+        if not uuid:
+            raise RegistrationError("an engine needs a uuid")
+        taken = {e.id for e in self._engines.values()}
+        if requested is None or requested < 0 or requested in taken:
+            while self._next_id in taken:
+                self._next_id += 1
+            requested = self._next_id
+            self._next_id += 1
+        engine = self._engines[uuid] = Engine(requested, uuid, native)
+        return engine
+
+    def reached(self, uuid: str, channel: str) -> bool:
+        """An engine reported on a channel. True when this makes it ready."""
+        engine = self._engines.get(uuid)
+        if engine is None or engine.ready:
+            return False
+        engine.unreached.discard(channel)
+        engine.ready = not engine.unreached
+        return engine.ready
+
+    def beat(self, uuid: str) -> bool:
+        """An engine's heart was heard. True when this makes it ready."""
+        engine = self._engines.get(uuid)
+        if engine is None or engine.ready or engine.native:
+            return False
+        engine.ready = True
+        return True
+
+    def remove(self, uuid: str) -> Engine | None:
+        """Forget an engine; None if it was not known."""
+        return self._engines.pop(uuid, None)

@@ -1,0 +1,228 @@
+"""The task scheduler: a tight loop on raw sockets around the task machine.
+
+Messages are verified and passed on as they came; the machine decides, this carries out. A payload
+is never opened.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+import zmq
+
+from ..error import ImpossibleDependency, describe_exception
+from ..protocol.messages import decode_reply_metadata, decode_task_metadata
+from ..protocol.session import InvalidMessage, Session, utc_date
+from ..scheduling.commands import Command, Deliver, Dispatch, Fail, Recall
+from ..scheduling.machine import LONG, TaskMachine
+from ..scheduling.state import Job
+from ..transport.sockets import receive, send
+from . import link
+
+#: Messages of one kind handled before the others have their turn.
+BATCH = 100
+
+
+class Submission(NamedTuple):
+    """What the machine carries for each job."""
+
+    client: bytes
+    header_frame: bytes
+    msg_type: str
+    #: The request as it came, the client's identity first.
+    frames: list[Any]
+
+
+class SchedulerLoop:
+    """Moves tasks from clients to engines and their results back.
+
+    Parameters
+    ----------
+    machine : TaskMachine
+        Decides.
+    session : Session
+        For this scheduler's use only.
+    clients, engines : zmq.Socket
+        Bound ROUTER sockets.
+    hub : zmq.Socket
+        One end of a pair; see `link`.
+    """
+
+    def __init__(
+        self,
+        machine: TaskMachine,
+        session: Session,
+        *,
+        clients: zmq.Socket[bytes],
+        engines: zmq.Socket[bytes],
+        hub: zmq.Socket[bytes],
+        log: logging.Logger,
+    ) -> None:
+        self._machine = machine
+        self._session = session
+        self._clients = clients
+        self._engines = engines
+        # a message to an engine that is gone is an error, not lost
+        engines.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self._hub = hub
+        self._log = log
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="task scheduler", daemon=True)
+        self._carry_out: dict[type[Command], Callable[[Any], None]] = {
+            Dispatch: self._dispatch,
+            Deliver: self._deliver,
+            Fail: self._fail,
+            Recall: self._recall,
+        }
+
+    def start(self) -> None:
+        """Run in a thread of its own until the hub says Stop."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        sockets = (self._hub, self._engines, self._clients)
+        handlers = (self._on_hub, self._on_engine, self._on_client)
+        poller = zmq.Poller()
+        for socket in sockets:
+            poller.register(socket, zmq.POLLIN)
+        try:
+            while not self._stopped:
+                needs_tick = self._machine.needs_tick
+                poller.poll(LONG * 1000 if needs_tick else None)
+                # The hub comes first: a client may know of an engine only after the hub said so
+                # here, and its task must not come before. Then replies, which free engines.
+                for socket, handler in zip(sockets, handlers, strict=True):
+                    self._drain(socket, handler)
+                if needs_tick:
+                    self._machine.tick(time.monotonic())
+                    self._obey()
+        except zmq.ContextTerminated:
+            pass
+        finally:
+            for socket in sockets:
+                socket.close()
+
+    def _drain(self, socket: zmq.Socket[bytes], handler: Callable[[list[Any]], None]) -> None:
+        for _ in range(BATCH):
+            try:
+                frames = receive(socket)
+            except zmq.Again:
+                return
+            handler(frames)
+            self._obey()
+
+    # ---- events
+
+    def _on_hub(self, frames: list[Any]) -> None:
+        now = time.monotonic()
+        match link.decode_for_scheduler(frames[0]):
+            case link.EngineJoined(uuid, engine_id):
+                self._machine.engine_joined(uuid, engine_id, now)
+            case link.EngineLeft(uuid, reason):
+                # what it sent before it died may be here already
+                self._drain(self._engines, self._on_engine)
+                self._machine.engine_left(uuid, reason)
+            case link.TasksReturned(uuid, msg_ids):
+                self._machine.returned(uuid, msg_ids, now)
+            case link.LoadRequest(number):
+                self._tell(self._load(number))
+            case link.Stop():
+                self._stopped = True
+
+    def _on_client(self, frames: list[Any]) -> None:
+        try:
+            message = self._session.parse(frames)
+            metadata = decode_task_metadata(message.metadata_frame)
+        except (InvalidMessage, msgspec.MsgspecError) as e:
+            self._log.warning("Dropped a message on the task channel: %s", e)
+            return
+        if len(message.idents) != 1:
+            self._log.warning("Dropped a message on the task channel: not from a client")
+            return
+        header = message.header
+        submission = Submission(frames[0], message.header_frame, header.msg_type, frames)
+        job = Job(header.msg_id, frozenset(metadata.targets or ()), submission)
+        if metadata.after or metadata.follow:
+            error = ImpossibleDependency("this controller does not resolve dependencies")
+            self._fail(Fail(job, error))
+        elif header.msg_id in self._machine.jobs:
+            self._log.warning("Dropped a task: %s is the id of another", header.msg_id)
+        else:
+            self._machine.submitted(job, time.monotonic())
+
+    def _on_engine(self, frames: list[Any]) -> None:
+        try:
+            message = self._session.parse(frames)
+            uuid = frames[0].decode()
+            if message.header.msg_type == "engine_ready":
+                self._tell(link.EngineReached(uuid))
+                return
+            metadata = decode_reply_metadata(message.metadata_frame)
+            parent = message.parent
+        except (InvalidMessage, msgspec.MsgspecError, UnicodeDecodeError) as e:
+            self._log.warning("Dropped a message of an engine on the task channel: %s", e)
+            return
+        seconds = metadata.elapsed if isinstance(metadata.elapsed, float) else -1.0
+        self._machine.finished(uuid, parent.msg_id, seconds, frames, time.monotonic())
+
+    # ---- commands
+
+    def _obey(self) -> None:
+        for command in self._machine.take():
+            self._carry_out[type(command)](command)
+
+    def _dispatch(self, command: Dispatch) -> None:
+        uuid = command.engine.uuid
+        try:
+            send(self._engines, [uuid.encode(), *command.job.payload.frames])
+        except zmq.ZMQError as e:
+            if e.errno != zmq.EHOSTUNREACH:
+                raise
+            # the hub will tell everyone, here too
+            self._log.warning("Engine %d cannot be reached", command.engine.id)
+            self._tell(link.EngineUnreachable(uuid))
+
+    def _deliver(self, command: Deliver) -> None:
+        uuid, client, *rest = command.reply
+        send(self._clients, [client, uuid, *rest])
+
+    def _fail(self, command: Fail) -> None:
+        submission: Submission = command.job.payload
+        engine = command.job.engine
+        header = self._session.header(submission.msg_type.replace("_request", "_reply"))
+        metadata = {
+            "status": "error",
+            "engine": engine.uuid if engine is not None else "",
+            "date": utc_date(),
+        }
+        frames = self._session.frame(
+            header,
+            describe_exception(command.error),
+            parent=submission.header_frame,
+            metadata=metadata,
+        )
+        send(self._clients, [submission.client, *frames])
+
+    def _recall(self, command: Recall) -> None:
+        msg_ids = [job.msg_id for job in command.jobs]
+        self._tell(link.RecallTasks(command.engine.uuid, msg_ids))
+
+    def _tell(self, message: link.ToHub) -> None:
+        self._hub.send(link.encode(message))
+
+    def _load(self, number: int) -> link.Load:
+        machine = self._machine
+        return link.Load(
+            number,
+            {e.uuid: (list(e.running), e.completed) for e in machine.engines.values()},
+            [job.msg_id for job in machine.jobs.values() if job.engine is None],
+        )

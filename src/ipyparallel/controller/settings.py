@@ -1,0 +1,31 @@
+"""Settings of the parts of a controller, under the names that configuration files use."""
+
+from __future__ import annotations
+
+from traitlets import CaselessStrEnum, Integer, Union
+from traitlets.config import Configurable
+
+from ..scheduling.policies import POLICIES
+
+
+class HeartMonitor(Configurable):
+    """How the hub listens to the engines' hearts."""
+
+    period = Integer(3000, min=1, help="Milliseconds between pings.").tag(config=True)
+    max_heartmonitor_misses = Integer(
+        10, min=0, help="Pings in a row that an engine may leave unanswered."
+    ).tag(config=True)
+
+
+class TaskScheduler(Configurable):
+    """How tasks are given to engines."""
+
+    scheme_name = CaselessStrEnum(
+        sorted(POLICIES), "leastload", help="The rule by which an engine is chosen."
+    ).tag(config=True)
+    hwm = Union(
+        [Integer(min=0), CaselessStrEnum(["auto"])],
+        default_value="auto",
+        help="Most tasks that an engine may hold at a time; 0: any number; 'auto': several only"
+        " while its tasks are very short.",
+    ).tag(config=True)

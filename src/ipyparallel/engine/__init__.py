@@ -1,0 +1,1 @@
+"""The engine: an IPython kernel that serves many clients, and the supervisor that makes it."""

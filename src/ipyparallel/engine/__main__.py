@@ -1,0 +1,5 @@
+"""``python -m ipyparallel.engine``."""
+
+from .app import main
+
+main()

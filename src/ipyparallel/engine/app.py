@@ -1,0 +1,142 @@
+"""``ipengine``: a supervisor and its engines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+from traitlets import Float, Integer, Unicode
+
+from ..application import BaseParallelApplication, base_aliases, base_flags
+from ..error import EngineError
+from ..protocol import connection
+from ..protocol.connection import EngineInfo
+from .supervisor import Birth, Supervisor
+
+#: Seconds between looks for a connection file that is not there yet.
+_LOOK = 0.01
+
+_ALIASES = {
+    **base_aliases,
+    "n": "IPEngine.n",
+    "file": "IPEngine.url_file",
+    "timeout": "IPEngine.timeout",
+    "location": "IPEngine.location",
+}
+
+
+class IPEngine(BaseParallelApplication):
+    """Engines of a cluster, on this host.
+
+    Finds the controller through its connection file, and runs one engine, or -n of them, each in a
+    process of its own, until the controller ends.
+    """
+
+    name = "ipengine"
+    description = __doc__
+    config_name = "ipengine"
+    examples = "ipengine -n 4 --profile=mine\nipengine --file=ipcontroller-engine.json"
+    aliases = _ALIASES
+    flags = base_flags
+
+    n = Integer(1, min=1, help="How many engines to run.").tag(config=True)
+    id = Integer(
+        None, allow_none=True, min=0, help="The id to ask for (the first, if several)."
+    ).tag(config=True)
+    url_file = Unicode("", help="Path of the connection file.").tag(config=True)
+    wait_for_url_file = Float(
+        10.0, min=0, help="Seconds to wait for the connection file to appear."
+    ).tag(config=True)
+    timeout = Float(5.0, min=0, help="Seconds to wait for the controller's answer.").tag(
+        config=True
+    )
+    location = Unicode("", help="Host of the controller, if its file does not say.").tag(
+        config=True
+    )
+
+    def start(self) -> None:
+        """Run the engines until they end."""
+        os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+        # The warm part: everything an engine needs, loaded before the first fork, and while the
+        # controller may still be starting.
+        from . import engine as _  # noqa: F401
+
+        try:
+            info = self.find_connection_info()
+        except (OSError, ValueError) as e:
+            self.log.critical("The engine cannot start: %s", e)
+            self.exit(1)
+        if self.location:
+            info.location = self.location
+        supervisor = Supervisor(info, lambda birth: self._run_engine(info, birth), self.log)
+        supervisor.start(self.n)
+        supervisor.wait()
+
+    def find_connection_info(self) -> EngineInfo:
+        """Where the controller is: from the environment, or from the connection file.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no connection file, and none has appeared in time.
+        ValueError
+            It is not one.
+        """
+        variable = "IPP_CONNECTION_INFO"
+        if text := os.environ.get(variable):
+            try:
+                content = json.loads(text)
+            except ValueError as e:
+                raise ValueError(f"${variable} is not JSON: {e}") from None
+            return connection.from_dict(content, EngineInfo, f"${variable}")
+        path = Path(
+            self.url_file or connection.engine_file(self.profile_path, self.cluster_id)
+        ).expanduser()
+        deadline = time.monotonic() + self.wait_for_url_file
+        while not path.exists():
+            if time.monotonic() >= deadline:
+                raise FileNotFoundError(
+                    f"there is no connection file {path} (waited {self.wait_for_url_file:g} s);"
+                    " is the controller running, in this profile?"
+                )
+            time.sleep(_LOOK)
+        return connection.read_info(path, EngineInfo)
+
+    def _run_engine(self, info: EngineInfo, birth: Birth) -> int:
+        from .engine import Engine
+
+        engine = Engine(
+            info,
+            birth.uuid,
+            profile=self.profile_path,
+            log=self.log,
+            engine_id=self.id if self.n == 1 else None,
+            timeout=self.timeout,
+            parent=self,
+            lifeline=birth.lifeline,
+            on_registered=birth.registered,
+        )
+        try:
+            reason = asyncio.run(engine.run())
+        except EngineError as e:
+            self.log.critical("The engine cannot start: %s", e)
+            return 255
+        self.log.info("Engine %d has stopped: %s", engine.id, reason)
+        return 0
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run ``ipengine``."""
+    logging.captureWarnings(True)
+    if sys.path[:1] != [""]:
+        sys.path.insert(0, "")
+    IPEngine.launch_instance(argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The apply path: a call comes in, a reply goes out. No coroutine, no copy, little else."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from ..protocol.messages import (
+    ReplyMetadata,
+    RequestMetadata,
+    decode,
+    decode_request_metadata,
+    encode_any,
+)
+from ..protocol.session import Message, Session, utc_date
+from ..serialize.apply import unpack_call
+from ..serialize.functions import LoadedFunctions
+from ..serialize.pickler import serialize
+from .kernel import IPythonParallelKernel
+from .output import KernelSession
+
+_OK = b'{"status":"ok"}'
+_ABORTED = b'{"status":"aborted"}'
+
+
+class UnpicklableResult(TypeError):
+    """The call succeeded, and what it returned cannot be sent."""
+
+
+class ApplyRunner:
+    """Runs calls in the namespace of a kernel.
+
+    Parameters
+    ----------
+    kernel : IPythonParallelKernel
+    session : Session
+        Makes the replies.
+    """
+
+    def __init__(self, kernel: IPythonParallelKernel, session: Session) -> None:
+        self._kernel = kernel
+        self._session = session
+        self._output: KernelSession = kernel.session
+        self._functions = LoadedFunctions()
+
+    def run(self, message: Message) -> list[Any]:
+        """Run the call in an ``apply_request``; the frames of the reply, identities included."""
+        request = _metadata(message)
+        metadata = self._reply_metadata(request)
+        kernel = self._kernel
+        msg_id = message.header.msg_id
+        parent = {"header": decode(message.header_frame)}
+        kernel.set_parent(message.idents, parent, "shell")
+        if request.count_output:
+            self._output.begin_count(msg_id)
+        else:
+            kernel._publish_status("busy", "shell")
+        buffers: list[Any] = []
+        saved = signal.signal(signal.SIGINT, signal.default_int_handler)
+        begun = perf_counter()
+        try:
+            try:
+                func, args, kwargs = unpack_call(
+                    message.content_frame, message.buffers, self._functions
+                )
+                result = func(*args, **kwargs)
+                buffers = _serialize(result, func)
+                content = _OK
+            finally:
+                metadata.elapsed = perf_counter() - begun
+                signal.signal(signal.SIGINT, saved)
+        except BaseException as e:  # noqa: BLE001  (SystemExit too: the engine survives it)
+            content = self._failure(e, metadata)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if request.count_output:
+            metadata.output_count = self._output.end_count()
+        reply = self._reply(message, content, metadata, buffers)
+        if not request.count_output:
+            kernel._publish_status("idle", "shell")
+        return reply
+
+    def abort(self, message: Message) -> list[Any]:
+        """The reply to a request that will not be run."""
+        request = _metadata(message)
+        metadata = self._reply_metadata(request)
+        metadata.status = "aborted"
+        if request.count_output:
+            metadata.output_count = 0
+        return self._reply(message, _ABORTED, metadata, [])
+
+    def _reply(
+        self, message: Message, content: bytes, metadata: ReplyMetadata, buffers: list[Any]
+    ) -> list[Any]:
+        header = self._session.header(message.header.msg_type.replace("_request", "_reply"))
+        frames = self._session.frame(
+            header, content, parent=message.header_frame, metadata=metadata, buffers=buffers
+        )
+        return [*message.idents, *frames]
+
+    def _reply_metadata(self, request: RequestMetadata) -> ReplyMetadata:
+        return ReplyMetadata(
+            started=utc_date(),
+            engine=self._kernel.ident,
+            is_broadcast=request.is_broadcast,
+            is_coalescing=request.is_coalescing,
+            original_msg_id=request.original_msg_id,
+            label=request.label,
+            status="ok",
+        )
+
+    def _failure(self, error: BaseException, metadata: ReplyMetadata) -> bytes:
+        kernel = self._kernel
+        info = {"engine_uuid": kernel.ident, "engine_id": kernel.engine_id}
+        metadata.status = "error"
+        metadata.engine_info = info
+        ename = type(error).__name__
+        metadata.dependencies_met = ename != "UnmetDependency"
+        # our own frame, and that of what unpacks and packs, mean nothing to the user
+        lines = kernel.traceback_of(error, skip=1)
+        return encode_any(
+            {
+                "status": "error",
+                "ename": ename,
+                "evalue": _text(error),
+                "traceback": lines,
+                "engine_info": {**info, "method": "apply"},
+            }
+        )
+
+
+def _metadata(message: Message) -> RequestMetadata:
+    try:
+        return decode_request_metadata(message.metadata_frame)
+    except msgspec.MsgspecError:
+        return RequestMetadata()  # nothing in it is needed to run the call
+
+
+def _serialize(result: Any, func: Any) -> list[Any]:
+    try:
+        return serialize(result)
+    except Exception as e:
+        name = getattr(func, "__qualname__", repr(func))
+        raise UnpicklableResult(
+            f"{name} returned a {type(result).__name__}, which cannot be pickled:"
+            f" {type(e).__name__}: {e}"
+        ) from e
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as e:  # noqa: BLE001  (a user's own __str__)
+        return f"<{type(error).__name__}, whose text failed: {e!r}>"

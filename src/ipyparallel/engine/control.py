@@ -1,0 +1,217 @@
+"""The control channel: served by a thread of its own, while the main thread runs user code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import zmq
+
+from ..error import describe_exception
+from ..protocol.session import InvalidMessage, Message, Session
+from ..transport.channel import Channel
+from ..transport.liveness import Patience, is_connected, refused
+
+#: Seconds between looks for a controller that was lost.
+_LOOK = 0.25
+
+#: Seconds that user code which is running when the engine is told to stop has to end.
+STOP_GRACE = 1.0
+
+
+class Main(Protocol):
+    """What the control thread asks of the engine's main thread. All of it is thread-safe."""
+
+    def abort(self, msg_ids: list[str] | None) -> None:
+        """Do not run these requests; None: none of those queued."""
+
+    def take_back(self, msg_ids: list[str]) -> list[str]:
+        """Do not run those of these requests that have not begun; which these are."""
+
+    def between_tasks(self, call: Callable[[], None]) -> None:
+        """Have the main thread call this when no request is running."""
+
+    def clear(self) -> None:
+        """Empty the namespace; in the main thread."""
+
+    def stop(self, reason: str) -> None:
+        """End the engine."""
+
+
+class ControlThread:
+    """Answers control requests, and notices when the controller or the supervisor is gone.
+
+    Parameters
+    ----------
+    socket : zmq.Socket
+        The control DEALER.
+    monitor : zmq.Socket
+        Tells about the connection to the controller; see `liveness.watch`.
+    controller : str
+        Address of the controller's registration channel.
+    lifeline : int or None
+        A descriptor that becomes readable when the supervisor dies.
+    """
+
+    def __init__(
+        self,
+        main: Main,
+        session: Session,
+        socket: zmq.Socket[bytes],
+        monitor: zmq.Socket[bytes],
+        *,
+        controller: str,
+        lifeline: int | None,
+        log: logging.Logger,
+    ) -> None:
+        self._main = main
+        self._session = session
+        self._socket = socket
+        self._monitor = monitor
+        self._controller = controller
+        self._lifeline = lifeline
+        self._log = log
+        self._patience = Patience()
+        self._loop = asyncio.new_event_loop()
+        self._main_thread = threading.main_thread()
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+        self._handlers: dict[str, Callable[[Message, dict[str, Any]], None]] = {
+            "abort_request": self._abort,
+            "clear_request": self._clear,
+            "interrupt_request": self._interrupt,
+            "recall_request": self._recall,
+            "shutdown_request": self._shutdown,
+            "signal_request": self._signal,
+        }
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def send(self, frames: list[Any]) -> None:
+        """Send a message on the control channel; from any thread."""
+        self._loop.call_soon_threadsafe(lambda: self._channel.send(frames))
+
+    def close(self) -> None:
+        """Stop serving; from the main thread, when it has ended its own work."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._channel = Channel(self._socket, self._on_message, self._loop)
+        monitor = Channel(self._monitor, self._on_monitor, self._loop)
+        if self._lifeline is not None:
+            self._loop.add_reader(self._lifeline, self._on_supervisor_gone)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._channel.close()
+            monitor.close()
+            self._loop.close()
+
+    # ---- requests
+
+    def _on_message(self, frames: list[Any]) -> None:
+        try:
+            message = self._session.parse(frames)
+            content = message.content()
+        except (InvalidMessage, ValueError) as e:
+            self._log.warning("Dropped a message on the control channel: %s", e)
+            return
+        handler = self._handlers.get(message.header.msg_type)
+        try:
+            if handler is None:
+                raise ValueError(f"an engine does not know {message.header.msg_type!r}")
+            handler(message, content)
+        except (ValueError, TypeError, KeyError, AttributeError, OSError) as e:
+            self._log.warning("Refused a %s: %s", message.header.msg_type, e)
+            self._reply(message, describe_exception(e))
+
+    def _reply(self, message: Message, content: Any) -> None:
+        frames = self._session.message(
+            message.header.msg_type.replace("_request", "_reply"),
+            content,
+            parent=message.header_frame,
+            metadata={"engine": self._session.session_id, "status": content["status"]},
+        )
+        self._channel.send([*message.idents, *frames])
+
+    def _abort(self, message: Message, content: dict[str, Any]) -> None:
+        msg_ids = content.get("msg_ids")
+        if isinstance(msg_ids, str):
+            msg_ids = [msg_ids]
+        self._main.abort(msg_ids or None)
+        self._reply(message, {"status": "ok"})
+
+    def _clear(self, message: Message, content: dict[str, Any]) -> None:
+        def clear() -> None:
+            self._main.clear()
+            self._loop.call_soon_threadsafe(self._reply, message, {"status": "ok"})
+
+        self._main.between_tasks(clear)
+
+    def _recall(self, message: Message, content: dict[str, Any]) -> None:
+        returned = self._main.take_back(content["msg_ids"])
+        self._reply(message, {"status": "ok", "returned": returned})
+
+    def _interrupt(self, message: Message, content: dict[str, Any]) -> None:
+        self._kill(signal.SIGINT)
+        self._reply(message, {"status": "ok"})
+
+    def _signal(self, message: Message, content: dict[str, Any]) -> None:
+        number = content["sig"]
+        if isinstance(number, str):
+            number = getattr(signal, number)
+        self._reply(message, {"status": "ok"})
+        self._kill(signal.Signals(number))
+
+    def _kill(self, number: signal.Signals) -> None:
+        # to the main thread itself, so that a system call it waits in is interrupted
+        if hasattr(signal, "pthread_kill") and self._main_thread.ident is not None:
+            signal.pthread_kill(self._main_thread.ident, number)
+        else:
+            os.kill(os.getpid(), number)
+
+    def _shutdown(self, message: Message, content: dict[str, Any]) -> None:
+        self._reply(message, {"status": "ok", "restart": bool(content.get("restart"))})
+        self._stop("it was shut down")
+
+    # ---- the end
+
+    def _stop(self, reason: str) -> None:
+        self._main.stop(reason)
+        self._loop.call_later(STOP_GRACE, self._stop_hard, reason)
+
+    def _stop_hard(self, reason: str) -> None:
+        """The main thread is busy with user code that does not end."""
+        self._log.warning("Stopping in the middle of a task: %s", reason)
+        os._exit(1)
+
+    def _on_supervisor_gone(self) -> None:
+        assert self._lifeline is not None
+        self._loop.remove_reader(self._lifeline)
+        self._log.warning("The supervisor is gone; stopping")
+        self._stop("its supervisor died")
+
+    def _on_monitor(self, frames: list[Any]) -> None:
+        if is_connected(frames):
+            self._patience.connected()
+        elif not self._patience.waiting:
+            self._patience.lost(time.monotonic())
+            self._loop.call_later(_LOOK, self._look)
+
+    def _look(self) -> None:
+        if not self._patience.waiting:
+            return
+        if self._patience.is_over(time.monotonic(), refused(self._controller)):
+            self._log.warning("The controller is gone; stopping")
+            self._stop("its controller is gone")
+        else:
+            self._loop.call_later(_LOOK, self._look)

@@ -1,0 +1,80 @@
+"""The engine's IPython kernel."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.zmqshell import ZMQInteractiveShell
+from traitlets import Any as AnyTrait
+from traitlets import Integer, Type
+
+from .output import KernelSession
+
+
+class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
+    """The shell of an engine: its history is not kept beyond its life."""
+
+    def init_history(self) -> None:
+        """Keep the history in memory: engines come in numbers, and share one profile."""
+        self.config.HistoryManager.hist_file = ":memory:"
+        super().init_history()
+
+
+class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
+    """An IPython kernel whose messages the engine reads and hands over one at a time."""
+
+    engine_id = Integer(-1)
+    shell_class = Type(EngineShell)
+    #: Called when a failed execution asks that those queued behind it be aborted.
+    on_abort = AnyTrait()
+
+    # a pause after each execution, for clients that cannot tell when they have all output
+    _execute_sleep = 0
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # ipykernel asks this object which thread user code runs in
+        self.shell_channel_thread = SimpleNamespace(parent_thread=threading.current_thread())
+
+    @property
+    def _supports_kernel_subshells(self) -> bool:
+        return False
+
+    def set_engine_id(self, engine_id: int) -> None:
+        """Publish under this id from now on."""
+        self.engine_id = self.int_id = engine_id
+        self.shell.displayhook.topic = self._topic("execute_result")
+        self.shell.display_pub.topic = self._topic("display_data")
+
+    def finish_metadata(self, parent: Any, metadata: Any, reply_content: Any) -> Any:
+        """Complete the metadata of an ``execute_reply``."""
+        metadata = super().finish_metadata(parent, metadata, reply_content)
+        request = parent.get("metadata") or {}
+        metadata["label"] = request.get("label")
+        metadata["is_broadcast"] = request.get("is_broadcast", False)
+        metadata["is_coalescing"] = request.get("is_coalescing", False)
+        metadata["original_msg_id"] = request.get("original_msg_id", "")
+        if reply_content["status"] == "error":
+            metadata["engine_info"] = {"engine_uuid": self.ident, "engine_id": self.engine_id}
+        if request.get("count_output"):
+            session: KernelSession = self.session
+            metadata["output_count"] = session.end_count()
+        return metadata
+
+    def _abort_queues(self, subshell_id: str | None = None) -> None:
+        self.on_abort()
+
+    def traceback_of(self, error: BaseException, skip: int) -> list[str]:
+        """Publish the traceback of an exception, and return its lines.
+
+        Parameters
+        ----------
+        skip : int
+            How many frames at the beginning are not the user's.
+        """
+        info = (type(error), error, error.__traceback__)
+        self.shell.showtraceback(info, tb_offset=skip)
+        return [str(line) for line in self.shell._last_traceback or ()]

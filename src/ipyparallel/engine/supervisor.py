@@ -1,0 +1,229 @@
+"""The supervisor: one process a host, which forks engines, watches them, and says why one died.
+
+It imports all that an engine needs once; an engine then begins with a fork, which costs a
+fraction of an import, and shares that memory. So that it can fork at any time, it has no threads,
+no sockets and no event loop: it sleeps in ``waitpid``. To tell the hub that an engine died it
+forks a child that does just that.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
+import zmq
+
+from ..protocol.connection import EngineInfo
+from ..protocol.messages import UnregistrationRequest
+from ..protocol.session import Session, new_id
+from ..transport.addresses import reachable
+from ..transport.sockets import new_socket, send
+
+#: Seconds that engines have to end when they are told to, before they are killed.
+STOP_TIMEOUT = 5
+
+#: Milliseconds that the news of a death may take to reach the hub.
+_REPORT_LINGER = 3000
+
+
+@dataclass
+class Child:
+    """An engine as its supervisor sees it."""
+
+    pid: int
+    uuid: str
+    #: Read end of a pipe on which the engine tells its id.
+    status: int
+
+    def read_id(self) -> int | None:
+        """The id that the engine was given, if it got that far."""
+        try:
+            data = os.read(self.status, 1024)
+        except BlockingIOError:
+            return None
+        return int(json.loads(data)["id"]) if data else None
+
+
+@dataclass
+class Birth:
+    """What a new engine process gets from its supervisor."""
+
+    uuid: str
+    #: Readable when the supervisor has died.
+    lifeline: int
+    #: Write end of the pipe that tells the supervisor the engine's id.
+    status: int
+
+    def registered(self, engine_id: int) -> None:
+        """Tell the supervisor the id."""
+        os.write(self.status, json.dumps({"id": engine_id}).encode())
+
+
+class Supervisor:
+    """Forks engines and watches them.
+
+    Parameters
+    ----------
+    info : EngineInfo
+        Where to report deaths.
+    run : callable
+        Is an engine: called in each new process; what it returns is the exit code.
+    """
+
+    def __init__(
+        self, info: EngineInfo, run: Callable[[Birth], int], log: logging.Logger
+    ) -> None:
+        self._info = info
+        self._run = run
+        self._log = log
+        self._children: dict[int, Child] = {}
+        self._stopping = False
+        self._lifeline, self._lifeline_end = os.pipe()
+
+    def start(self, n: int) -> None:
+        """Fork so many engines."""
+        # what is there now lives in memory that all engines share, as long as nobody touches it
+        gc.collect()
+        gc.freeze()
+        for _ in range(n):
+            self._fork()
+
+    def wait(self) -> None:
+        """Watch the engines until none is left."""
+        handlers = {
+            signal.SIGTERM: self._on_stop,
+            signal.SIGINT: self._on_stop,
+            signal.SIGALRM: self._on_alarm,
+            signal.SIGUSR1: self._on_forward,
+            signal.SIGUSR2: self._on_forward,
+        }
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        while self._children:
+            pid, status = os.waitpid(-1, 0)
+            child = self._children.pop(pid, None)
+            if child is not None:  # else it was a reporter
+                self._on_death(child, status)
+
+    # ---- signals, between two instructions of `wait`
+
+    def _on_stop(self, number: int, frame: object) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._log.info("Stopping %d engines", len(self._children))
+            self._kill(signal.SIGTERM)
+            signal.alarm(STOP_TIMEOUT)
+
+    def _on_alarm(self, number: int, frame: object) -> None:
+        self._log.warning("Killing %d engines that did not stop", len(self._children))
+        self._kill(signal.SIGKILL)
+
+    def _on_forward(self, number: int, frame: object) -> None:
+        self._kill(number)
+
+    def _kill(self, number: int) -> None:
+        for pid in self._children:
+            # a child that has died and was not waited for yet still has its pid
+            os.kill(pid, number)
+
+    # ---- birth and death
+
+    def _fork(self) -> None:
+        uuid = new_id()
+        status, status_end = os.pipe()
+        os.set_blocking(status, False)
+        pid = os.fork()
+        if pid == 0:
+            self._close([self._lifeline_end, status, *(c.status for c in self._children.values())])
+            self._become_engine(Birth(uuid, self._lifeline, status_end))
+        os.close(status_end)
+        self._children[pid] = Child(pid, uuid, status)
+
+    def _become_engine(self, birth: Birth) -> NoReturn:
+        code = 1
+        try:
+            _reseed()
+            code = self._run(birth)
+        except KeyboardInterrupt:
+            code = 128 + signal.SIGINT
+        except Exception:
+            self._log.exception("The engine failed")
+        finally:
+            logging.shutdown()
+            for stream in (sys.__stdout__, sys.__stderr__):
+                if stream is not None:
+                    stream.flush()
+            # not sys.exit: this is still the supervisor's stack
+            os._exit(code)
+
+    def _on_death(self, child: Child, status: int) -> None:
+        engine_id = child.read_id()
+        os.close(child.status)
+        reason = describe_death(status)
+        name = f"Engine {engine_id}" if engine_id is not None else "An engine that was starting"
+        if self._stopping:
+            self._log.debug("%s has stopped", name)
+            return
+        level = logging.INFO if os.waitstatus_to_exitcode(status) == 0 else logging.ERROR
+        self._log.log(level, "%s (pid %d) is gone: %s", name, child.pid, reason)
+        self._report(child.uuid, engine_id, reason)
+
+    def _report(self, uuid: str, engine_id: int | None, reason: str) -> None:
+        """Tell the hub, from a child, since this process must not have sockets."""
+        if os.fork() != 0:
+            return
+        code = 1
+        try:
+            self._close([self._lifeline_end, *(c.status for c in self._children.values())])
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+            report_death(self._info, UnregistrationRequest(engine_id, uuid, reason))
+            code = 0
+        except zmq.ZMQError:
+            self._log.exception("The death of an engine could not be reported")
+        finally:
+            os._exit(code)
+
+    @staticmethod
+    def _close(descriptors: Iterable[int]) -> None:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def report_death(info: EngineInfo, request: UnregistrationRequest) -> None:
+    """Tell the hub that an engine is gone; returns when the message has left."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = new_socket(context, zmq.DEALER, linger=_REPORT_LINGER)
+    interface = reachable(info.interface, info.location)
+    socket.connect(f"{interface}:{info.registration}")
+    session = Session(info.key.encode(), signature_scheme=info.signature_scheme)
+    send(socket, session.message("unregistration_request", request))
+    socket.close()
+    context.term()
+
+
+def describe_death(status: int) -> str:
+    """How a process died, from the status that ``waitpid`` gave."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"killed by {name}"
+
+
+def _reseed() -> None:
+    """Engines must not all draw the same random numbers; Python's own generator sees to itself."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed(random.getrandbits(32))

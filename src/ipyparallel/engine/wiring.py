@@ -1,0 +1,74 @@
+"""An engine's sockets: one a channel, all connected to the controller."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import zmq
+
+from ..protocol.connection import EngineInfo
+from ..transport.liveness import watch
+from ..transport.sockets import new_socket
+
+Socket = zmq.Socket[bytes]
+
+#: Milliseconds that an engine's last messages have to leave when it stops.
+_LINGER = 2000
+
+
+@dataclass
+class EngineSockets:
+    """See the module's text. All but `monitor` bear the engine's uuid."""
+
+    context: zmq.Context[Socket]
+    registration: Socket
+    direct: Socket
+    tasks: Socket
+    control: Socket
+    output: Socket
+    #: Tells when the registration socket loses the controller.
+    monitor: Socket
+
+
+def connect(info: EngineInfo, interface: str, uuid: str) -> EngineSockets:
+    """Make and connect the sockets.
+
+    Parameters
+    ----------
+    info : EngineInfo
+        The engine's connection file.
+    interface : str
+        Its interface, as this host reaches it.
+    uuid : str
+        The engine's.
+    """
+    context: zmq.Context[Socket] = zmq.Context()
+    identity = uuid.encode()
+
+    def dealer() -> Socket:
+        return new_socket(context, zmq.DEALER, identity=identity, linger=_LINGER)
+
+    registration = dealer()
+    monitor = watch(registration)
+    registration.connect(f"{interface}:{info.registration}")
+    direct, tasks, control = dealer(), dealer(), dealer()
+    direct.connect(f"{interface}:{info.mux}")
+    tasks.connect(f"{interface}:{info.task}")
+    control.connect(f"{interface}:{info.control}")
+    output = new_socket(context, zmq.XPUB, identity=identity, linger=_LINGER)
+    output.connect(f"{interface}:{info.iopub}")
+    return EngineSockets(context, registration, direct, tasks, control, output, monitor)
+
+
+async def wait_readable(socket: Socket) -> None:
+    """Return when a message waits in the socket."""
+    loop = asyncio.get_running_loop()
+    fd = socket.getsockopt(zmq.FD)
+    while not socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        changed = loop.create_future()
+        loop.add_reader(fd, lambda f=changed: f.done() or f.set_result(None))
+        try:
+            await changed
+        finally:
+            loop.remove_reader(fd)

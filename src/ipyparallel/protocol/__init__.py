@@ -1,0 +1,1 @@
+"""What travels between client, controller and engines, and where they find each other."""

@@ -1,0 +1,169 @@
+"""What travels: the header of every message, and the contents this package reads or writes.
+
+Each is a typed struct, decoded once where it is needed. Unknown fields are ignored, so that a
+peer may add some; the fields that are ours alone (marked *extension*) have a default, so that a
+peer may leave them out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+#: Version of the Jupyter messaging protocol that the headers claim.
+PROTOCOL_VERSION = "5.4"
+
+#: Encoded ``{}``: the metadata, content and parent header of most messages.
+EMPTY = b"{}"
+
+_encoder = msgspec.json.Encoder()
+
+
+class Header(msgspec.Struct):
+    """Who sent what, when. ``date`` is ISO 8601 in UTC, read only by who needs it."""
+
+    msg_id: str
+    msg_type: str
+    username: str = ""
+    session: str = ""
+    date: str = ""
+    version: str = ""
+
+
+class ParentHeader(msgspec.Struct):
+    """The header of the request that a message answers; all empty when there is none."""
+
+    msg_id: str = ""
+    msg_type: str = ""
+    session: str = ""
+    date: str = ""
+
+
+class TaskMetadata(msgspec.Struct):
+    """What the task scheduler reads in the metadata of an ``apply_request``."""
+
+    after: list[str] | dict[str, Any] | None = None
+    follow: list[str] | dict[str, Any] | None = None
+    timeout: float | None = None
+    targets: list[str] | None = None
+    retries: int = 0
+    label: str | None = None
+
+
+class RequestMetadata(msgspec.Struct):
+    """What an engine reads in the metadata of a request."""
+
+    label: str | None = None
+    is_broadcast: bool = False
+    is_coalescing: bool = False
+    original_msg_id: str = ""
+    #: Extension: the sender wants the number of output messages in the reply, and no
+    #: busy and idle status for it.
+    count_output: bool = False
+
+
+class ReplyMetadata(msgspec.Struct, omit_defaults=False):
+    """What an engine tells about a finished request."""
+
+    started: str = ""
+    dependencies_met: bool = True
+    engine: str = ""
+    is_broadcast: bool = False
+    is_coalescing: bool = False
+    original_msg_id: str = ""
+    label: str | None = None
+    status: str = ""
+    engine_info: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    #: Extension: how many output messages belong to the request.
+    output_count: int | msgspec.UnsetType = msgspec.UNSET
+    #: Extension: seconds the request ran, by the engine's monotonic clock.
+    elapsed: float | msgspec.UnsetType = msgspec.UNSET
+
+
+class RegistrationRequest(msgspec.Struct):
+    """An engine asks for its id."""
+
+    uuid: str
+    id: int | None = None
+    #: Extension: the engine reports on every channel when it can be reached there.
+    reports_ready: bool = False
+
+
+class RegistrationReply(msgspec.Struct):
+    """The id given, and where to connect."""
+
+    id: int
+    hb_period: int
+    connection_info: dict[str, Any]
+    status: str = "ok"
+
+
+class UnregistrationRequest(msgspec.Struct):
+    """An engine is gone."""
+
+    id: int | None = None
+    #: Extension: the engine's uuid, when its id is not known to the sender.
+    uuid: str | None = None
+    #: Extension: why it is gone, in words that complete "Engine 3 ...".
+    reason: str = ""
+
+
+class EngineNotice(msgspec.Struct, omit_defaults=True):
+    """An engine came or went."""
+
+    id: int
+    uuid: str
+    #: Extension: the engine takes this package's own apply messages.
+    native: bool = False
+    #: Extension: why it went.
+    reason: str = ""
+
+
+class ConnectionRequest(msgspec.Struct, omit_defaults=True):
+    """A client connects."""
+
+    #: Extension: answer when this token was seen among the subscriptions to the notification
+    #: and output channels, so that nothing published after the answer can be missed.
+    token: str = ""
+
+
+class ConnectionReply(msgspec.Struct, omit_defaults=True):
+    """The engines there are: ``{"<id>": uuid}``."""
+
+    engines: dict[str, str] = {}
+    #: Extension: uuids of the engines that take this package's own apply messages.
+    native: list[str] | None = None
+    status: str = ""
+
+
+class QueueRequest(msgspec.Struct):
+    """How much each engine has to do."""
+
+    targets: list[int | str] | int | str | None = None
+    verbose: bool = False
+
+
+def encode(obj: Any) -> bytes:
+    """JSON of `obj`, as UTF-8."""
+    return _encoder.encode(obj)
+
+
+def encode_any(obj: Any) -> bytes:
+    """JSON of what may hold objects that JSON cannot say; those become their ``repr``."""
+    return msgspec.json.encode(obj, enc_hook=repr)
+
+
+def decode(frame: bytes) -> Any:
+    """The object that a JSON frame holds, as dicts and lists."""
+    return msgspec.json.decode(frame)
+
+
+decode_header = msgspec.json.Decoder(Header).decode
+decode_parent = msgspec.json.Decoder(ParentHeader).decode
+decode_task_metadata = msgspec.json.Decoder(TaskMetadata).decode
+decode_request_metadata = msgspec.json.Decoder(RequestMetadata).decode
+decode_reply_metadata = msgspec.json.Decoder(ReplyMetadata).decode
+decode_connection_reply = msgspec.json.Decoder(ConnectionReply).decode
+decode_registration_reply = msgspec.json.Decoder(RegistrationReply).decode
+decode_engine_notice = msgspec.json.Decoder(EngineNotice).decode

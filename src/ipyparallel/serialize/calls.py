@@ -1,0 +1,39 @@
+"""What views have engines call: small functions that work on the namespace there.
+
+They are sent by name, so engines of this package have them loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .pickler import user_namespace
+
+
+def push(namespace: dict[str, Any]) -> None:
+    """Assign each value to the target its key names, which may be dotted or subscripted."""
+    user_ns = user_namespace()
+    for name, value in namespace.items():
+        if name.isidentifier():
+            user_ns[name] = value
+            continue
+        temporary = "_ipp_pushed"
+        user_ns[temporary] = value
+        try:
+            exec(f"{name} = {temporary}", user_ns)
+        finally:
+            del user_ns[temporary]
+
+
+def pull(names: str | list[str]) -> Any:
+    """The value of the expression `names`, or the list of the values of several."""
+    user_ns = user_namespace()
+    if isinstance(names, str):
+        return user_ns[names] if names in user_ns else eval(names, user_ns)
+    return [pull(name) for name in names]
+
+
+def map_chunk(func: Any, *sequences: Iterable[Any]) -> list[Any]:
+    """``func`` of the elements of the sequences, as far as the shortest goes."""
+    return list(map(func, *sequences))

@@ -1,0 +1,1 @@
+"""Sockets: how they are set up, read in batches, and watched."""

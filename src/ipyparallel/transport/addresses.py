@@ -1,0 +1,93 @@
+"""Which address to use for a controller that listens on every one of its host."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+import psutil
+
+#: What a controller's address may be when it listens on all addresses of its host.
+ANY = frozenset(("0.0.0.0", "*", "::"))
+
+_LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
+
+
+def is_local(location: str) -> bool:
+    """Whether `location`, a host name or an address, is this host."""
+    if not location or location in _LOOPBACK or location == socket.gethostname():
+        return True
+    addresses = {
+        entry.address for entries in psutil.net_if_addrs().values() for entry in entries
+    }
+    return location in addresses
+
+
+def reachable(interface: str, location: str) -> str:
+    """The interface of a connection file as a peer has to use it.
+
+    Parameters
+    ----------
+    interface : str
+        Such as ``tcp://0.0.0.0``.
+    location : str
+        Host of the controller.
+
+    Returns
+    -------
+    str
+        `interface`, with an address instead of "any address".
+    """
+    scheme, _, host = interface.partition("://")
+    if scheme != "tcp" or host not in ANY:
+        return interface
+    return f"tcp://{'127.0.0.1' if is_local(location) else location}"
+
+
+def is_loopback(interface: str) -> bool:
+    """Whether only this host can reach the interface."""
+    scheme, _, host = interface.partition("://")
+    return scheme == "ipc" or host in _LOOPBACK
+
+
+class SocketFolder:
+    """A private folder for the ipc sockets of one controller.
+
+    Socket paths are limited to about a hundred bytes, so it is in the system's folder for
+    temporary files. What controllers that were killed left there is removed.
+    """
+
+    def __init__(self) -> None:
+        root = Path(tempfile.gettempdir())
+        if len(str(root)) > 60:
+            root = Path("/tmp")
+        self._parent = root / f"ipyparallel-{psutil.Process().username()}"
+        self._parent.mkdir(mode=0o700, exist_ok=True)
+        status = self._parent.stat()
+        if status.st_uid != psutil.Process().uids().effective or status.st_mode & 0o077:
+            raise PermissionError(
+                f"{self._parent} must belong to you, and only you may read it (mode 0700)"
+            )
+        self._sweep()
+        self.path = self._parent / str(psutil.Process().pid)
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir(mode=0o700)
+
+    @property
+    def interface(self) -> str:
+        """What the connection files say; a colon and a number follow."""
+        return f"ipc://{self.path}/s"
+
+    def remove(self) -> None:
+        """Remove the folder and the sockets in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self._parent.rmdir()  # the last one goes
+
+    def _sweep(self) -> None:
+        for folder in self._parent.iterdir():
+            if folder.name.isdigit() and not psutil.pid_exists(int(folder.name)):
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,89 @@
+"""ZeroMQ sockets: their options, and multipart messages without needless copies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zmq
+
+from ..protocol.session import DELIMITER
+
+#: From this size on (bytes), a frame is handed over without copying it.
+NO_COPY = 1 << 16
+
+#: Frames after the delimiter that are text: signature, header, parent, metadata, content.
+_TEXT_FRAMES = 5
+
+#: ROUTER identities of the controller's sockets on the engines' side.
+MUX_OUT = b"mux_out"
+TASK_OUT = b"task_out"
+CONTROL_OUT = b"control_out"
+
+#: Identity under which the hub itself is a client of the direct and control channels.
+HUB = b"hub"
+
+
+def new_socket(
+    context: zmq.Context[zmq.Socket[bytes]],
+    kind: int,
+    *,
+    identity: bytes = b"",
+    linger: int = 0,
+) -> zmq.Socket[bytes]:
+    """A socket that never blocks and never drops for lack of room.
+
+    Parameters
+    ----------
+    kind : int
+        Such as ``zmq.DEALER``.
+    identity : bytes
+        Routing id that a ROUTER peer will know this socket by; random when empty.
+    linger : int
+        Milliseconds that closing the context waits for unsent messages.
+    """
+    socket = context.socket(kind)
+    socket.setsockopt(zmq.LINGER, linger)
+    socket.setsockopt(zmq.SNDHWM, 0)
+    socket.setsockopt(zmq.RCVHWM, 0)
+    # firewalls drop connections that are idle for long, without telling either end
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 60)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 20)
+    if identity:
+        socket.setsockopt(zmq.IDENTITY, identity)
+    if kind == zmq.ROUTER:
+        # a peer that reconnects under its old identity takes the place of its dead connection
+        socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+    return socket
+
+
+def receive(socket: zmq.Socket[bytes]) -> list[Any]:
+    """The next message that waits in `socket`; raises ``zmq.Again`` when there is none.
+
+    Frames up to the content are bytes. Buffers are bytes too while they are small, and frames of
+    ZeroMQ's own memory when they are not.
+    """
+    recv = socket.recv
+    frames: list[Any] = [recv(zmq.NOBLOCK)]
+    text = _TEXT_FRAMES if frames[0] == DELIMITER else -1
+    while socket.getsockopt(zmq.RCVMORE):
+        if text == 0:
+            frame = recv(copy=False)
+            frames.append(frame if len(frame) >= NO_COPY else frame.bytes)
+            continue
+        data = recv()
+        frames.append(data)
+        if text > 0:
+            text -= 1
+        elif data == DELIMITER:
+            text = _TEXT_FRAMES
+    return frames
+
+
+def send(socket: zmq.Socket[bytes], frames: list[Any]) -> None:
+    """Send a multipart message; large buffers are handed over, not copied."""
+    last = len(frames) - 1
+    for at, frame in enumerate(frames):
+        more = zmq.SNDMORE if at < last else 0
+        small = type(frame) is bytes and len(frame) < NO_COPY
+        socket.send(frame, more, copy=small)
