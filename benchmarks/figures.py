@@ -86,6 +86,6 @@ FIGURES = (
         Target("value", "<=", 50),
     ),
     Figure("kept_client", "kept", "kept per task, client, bytes", 0, Target("value", "<=", 50)),
-    Figure("kept_client_blocks", "kept", "kept per task, client, objects", 2),
+    Figure("kept_client_objects", "kept", "kept per task, client, objects", 2),
     Figure("kept_engines", "kept", "kept per task, engines, bytes", 0),
 )

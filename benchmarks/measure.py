@@ -132,28 +132,29 @@ class Bench:
         processes = peer.processes()
         parts = split(processes, pids["controller"], pids["engines"])
         curve = self.results.curves.setdefault(name, [])
-        blocks = []
+        objects = []
         done = 0
         for batches in [size.kept_warm, *[1] * size.kept]:
-            blocks.append(peer.call("run_and_drop", batches=batches, size=BATCH, timeout=120))
+            peer.call("run_and_drop", batches=batches, size=BATCH, timeout=120)
             done += batches
             if done in (size.kept_warm, size.kept_warm + size.kept):
-                _settle(processes)
+                _settle([*processes, peer.pid])
+            objects.append(peer.call("objects"))
             curve.append((private(parts.controller), private([peer.pid]), private(parts.engines)))
         tasks = size.kept * BATCH
         for column, figure in enumerate(("kept_controller", "kept_client", "kept_engines")):
             self.results.add(figure, name, (curve[-1][column] - curve[0][column]) / tasks)
         # A client's first growth can hide in memory that the warm-up freed and the allocator
         # kept; objects cannot.
-        self.results.add("kept_client_blocks", name, (blocks[-1] - blocks[0]) / tasks)
+        self.results.add("kept_client_objects", name, (objects[-1] - objects[0]) / tasks)
 
 
 def _settle(pids: Collection[int], interval: float = 0.5, limit: float = 20) -> None:
-    """Wait until a cluster has nothing left to do.
+    """Wait until a cluster and its client have nothing left to do.
 
-    The last result reaches the client before the controller has put everything away (the
-    published hub reads a copy of every message, and lags behind), so a backlog would count as
-    memory kept. Nothing tells when it is done, but then its processes stand still.
+    The last result reaches the client before everything is put away (the published hub reads a
+    copy of every message, and lags behind), so a backlog would count as memory kept. Nothing
+    tells when it is done, but then its processes stand still.
     """
     deadline = time.monotonic() + limit
     used = cpu_seconds(pids)

@@ -61,16 +61,13 @@ class Ipyparallel:
         """Return the separate balanced tasks done in a second."""
         return per_second(self._run, warm, count)
 
-    def run_and_drop(self, batches: int, size: int) -> int:
-        """Run `batches` times `size` tasks and keep no result.
-
-        Returns
-        -------
-        int
-            The memory blocks that this interpreter holds then.
-        """
+    def run_and_drop(self, batches: int, size: int) -> None:
+        """Run `batches` times `size` tasks and keep no result."""
         for _ in range(batches):
             self._run(size)
+
+    def objects(self) -> int:
+        """Collect garbage; return how many memory blocks this interpreter then holds."""
         gc.collect()
         return sys.getallocatedblocks()
 

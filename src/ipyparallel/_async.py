@@ -8,7 +8,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 S = TypeVar("S")
 P = ParamSpec("P")
@@ -22,11 +22,17 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     (a notebook), in a short-lived thread, while this one waits. Nothing may therefore be kept
     from one call to the next that belongs to a loop.
     """
+    if _loop_runs_here():
+        return _run_in_thread(coroutine)
+    return _run(coroutine, asyncio.new_event_loop())
+
+
+def _loop_runs_here() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return _run(coroutine, asyncio.new_event_loop())
-    return _run_in_thread(coroutine)
+        return False
+    return True
 
 
 def _run(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
@@ -69,13 +75,15 @@ def blocking(
 
     @functools.wraps(method)
     def twin(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
-        result = getattr(self, name)(*args, **kwargs)
+        result: Any = getattr(self, name)(*args, **kwargs)
+        if inspect.isawaitable(result):
+            result = run_blocking(_wait_for(result))
         # a subclass may have made it an ordinary method
-        return run_blocking(_wait_for(result)) if inspect.isawaitable(result) else result
+        return cast(T, result)
 
     twin.__name__ = f"{name}_sync"
     twin.__qualname__ = f"{method.__qualname__}_sync"
-    return twin
+    return cast("Callable[Concatenate[S, P], T]", twin)
 
 
 class AsyncFirst:

@@ -1,0 +1,1 @@
+"""The client: a connection to a controller, views on its engines, and results."""

@@ -7,33 +7,26 @@ import atexit
 import json
 import os
 import sys
-import threading
 import time
 import weakref
-from collections.abc import Iterable
-from functools import partial
-from pathlib import Path
+from collections.abc import Coroutine, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from traitlets import Any as AnyTrait
-from traitlets import Dict
-from traitlets.utils.importstring import import_item
-
-from .._async import AsyncFirst, blocking
-from ..protocol import profiles
-from .files import check_cluster_dict, cluster_file, read_cluster_file, write_cluster_file
-from .launchers.base import NotRunning
-from .launchers.find import abbreviate_launcher_class, find_launcher_class
-from .launchers.roles import ControllerLauncher, EngineLauncher
+from .._async import AsyncFirst, blocking, run_blocking
+from .launchers.roles import EngineLauncher
 from .readiness import wait_until_registered
-from .settings import ClusterSettings, cpu_count
+from .settings import cpu_count
+from .stored import StoredCluster
 
 if TYPE_CHECKING:
     from ..client.client import Client
 
+#: The clusters of this process that may have to be stopped when it ends.
+_clusters: weakref.WeakSet[Cluster] = weakref.WeakSet()
 
-class Cluster(AsyncFirst, ClusterSettings):
+
+class Cluster(AsyncFirst, StoredCluster):
     """A controller and its engines.
 
     All arguments are keywords, and all traits can be given; `controller` and `engines` are short
@@ -59,36 +52,15 @@ class Cluster(AsyncFirst, ClusterSettings):
     >>> rc = cluster.connect_client_sync()
     """
 
-    controller = AnyTrait(None, allow_none=True, help="The controller's launcher, while it runs.")
-    engines = Dict(help="The launchers of the engine sets that run, by engine set id.")
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._lock = threading.RLock()
-        #: What we know to be in the cluster file.
-        self._in_file: dict[str, Any] | None = None
         # a process that was forked from ours must not stop our cluster when it ends
         self._owner = os.getpid()
         self._entered: Client | None = None
 
-    def __repr__(self) -> str:
-        name = profiles.profile_name(self.profile_dir)
-        place = f"profile_dir={name!r}" if name == self.profile_dir else f"profile={name!r}"
-        parts = [f"cluster_id={self.cluster_id!r}", place]
-        if self.controller is not None:
-            parts.append(f"controller=<{self.controller.state}>")
-        if self.engines:
-            parts.append(f"engine_sets={list(self.engines)}")
-        return f"<{type(self).__name__}({', '.join(parts)})>"
-
-    @property
-    def engine_set(self) -> EngineLauncher | None:
-        """The first engine set, if there is one."""
-        return next(iter(self.engines.values()), None)
-
     # --- starting -------------------------------------------------------------------------
 
-    async def start_controller(self, **kwargs: Any) -> None:
+    async def start_controller(self, /, **kwargs: Any) -> None:
         """Start the controller; return before it is ready.
 
         Parameters
@@ -112,12 +84,12 @@ class Cluster(AsyncFirst, ClusterSettings):
         self.log.info("Starting the controller with %s", type(launcher).__name__)
         await launcher.start()
         self._add_controller(launcher)
-        _running.add(self)
+        _clusters.add(self)
 
     start_controller_sync = blocking(start_controller)
 
     async def start_engines(
-        self, n: int | None = None, engine_set_id: str | None = None, **kwargs: Any
+        self, /, n: int | None = None, engine_set_id: str | None = None, **kwargs: Any
     ) -> str:
         """Start a set of engines; return before they are ready.
 
@@ -156,7 +128,7 @@ class Cluster(AsyncFirst, ClusterSettings):
         self.log.info("Starting %i engines with %s", n, type(launcher).__name__)
         await launcher.start(n)
         self._add_engines(engine_set_id, launcher)
-        _running.add(self)
+        _clusters.add(self)
         return engine_set_id
 
     start_engines_sync = blocking(start_engines)
@@ -213,7 +185,7 @@ class Cluster(AsyncFirst, ClusterSettings):
 
     start_and_connect_sync = blocking(start_and_connect)
 
-    async def connect_client(self, **client_kwargs: Any) -> Client:
+    async def connect_client(self, /, **client_kwargs: Any) -> Client:
         """Connect a client to this cluster, as soon as the controller is ready.
 
         Parameters
@@ -238,3 +210,113 @@ class Cluster(AsyncFirst, ClusterSettings):
         )
 
     connect_client_sync = blocking(connect_client)
+
+    # --- stopping -------------------------------------------------------------------------
+
+    async def stop_engines(self, engine_set_id: str | None = None) -> None:
+        """Stop one engine set, or all, and wait until they are gone."""
+        await _all(launcher.stop() for launcher in self._engine_sets(engine_set_id).values())
+
+    stop_engines_sync = blocking(stop_engines)
+
+    async def stop_controller(self) -> None:
+        """Stop the controller, if it runs, and wait until it is gone."""
+        if (controller := self.controller) is not None:
+            await controller.stop()
+
+    stop_controller_sync = blocking(stop_controller)
+
+    async def stop_cluster(self) -> None:
+        """Stop everything, and wait until it is gone."""
+        await _all([self.stop_controller(), self.stop_engines()])
+        self.update_cluster_file()
+
+    stop_cluster_sync = blocking(stop_cluster)
+
+    async def restart_engines(self, engine_set_id: str | None = None) -> None:
+        """Stop one engine set, or all, and start as many engines under the same id."""
+        for key, launcher in self._engine_sets(engine_set_id).items():
+            await launcher.stop()
+            await self.start_engines(launcher.n, engine_set_id=key)
+
+    restart_engines_sync = blocking(restart_engines)
+
+    async def signal_engines(self, signum: int, engine_set_id: str | None = None) -> None:
+        """Send a signal to the engines of one set, or of all."""
+        await _all(
+            launcher.signal(signum) for launcher in self._engine_sets(engine_set_id).values()
+        )
+
+    signal_engines_sync = blocking(signal_engines)
+
+    async def stop_engine(self, engine_id: int) -> None:
+        """Not possible: a set is stopped as a whole; see `Client.shutdown`."""
+        raise NotImplementedError("Engines are stopped by the set; a client can shut one down")
+
+    async def restart_engine(self, engine_id: int) -> None:
+        """Not possible: a set is restarted as a whole."""
+        raise NotImplementedError("Engines are restarted by the set")
+
+    async def signal_engine(self, engine_id: int, signum: int) -> None:
+        """Not possible: see `Client.send_signal`."""
+        raise NotImplementedError("Use Client.send_signal for a single engine")
+
+    def _engine_sets(self, engine_set_id: str | None) -> dict[str, EngineLauncher]:
+        if engine_set_id is None:
+            return dict(self.engines)
+        if engine_set_id not in self.engines:
+            raise KeyError(f"No engine set {engine_set_id!r}; there are {list(self.engines)}")
+        return {engine_set_id: self.engines[engine_set_id]}
+
+    def _new_engine_set_id(self) -> str:
+        number = int(time.time())
+        while str(number) in self.engines:
+            number += 1
+        return str(number)
+
+    # --- as a context, and at the end of the process --------------------------------------
+
+    async def __aenter__(self) -> Client:
+        self._entered = await self.start_and_connect()
+        return self._entered
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._entered is not None:
+            self._entered.close()
+            self._entered = None
+        await self.stop_cluster()
+
+    def __enter__(self) -> Client:
+        return run_blocking(self.__aenter__())
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        run_blocking(self.__aexit__())
+
+    def __del__(self) -> None:
+        self._stop_if_forgotten()
+
+    def _stop_if_forgotten(self) -> None:
+        # the first, if not even the constructor came to its end
+        if getattr(self, "_owner", None) != os.getpid() or not self.shutdown_atexit:
+            return
+        if self.controller is not None or self.engines:
+            sys.stderr.write(f"Stopping cluster {self!r}\n")
+            self.stop_cluster_sync()
+
+
+async def _all(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> None:
+    """Run them all to their end, then raise the first error."""
+    for result in await asyncio.gather(*coroutines, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+@atexit.register
+def _stop_clusters() -> None:
+    for cluster in list(_clusters):
+        cluster._stop_if_forgotten()

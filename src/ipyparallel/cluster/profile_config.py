@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 
-from traitlets.config import Config, JSONFileConfigLoader, PyFileConfigLoader
-from traitlets.config.loader import ConfigFileNotFound
+from traitlets.config.loader import (
+    Config,
+    ConfigFileNotFound,
+    JSONFileConfigLoader,
+    PyFileConfigLoader,
+)
 
 
 def load_config(profile_dir: str | os.PathLike[str], name: str) -> Config:
@@ -21,8 +25,9 @@ def load_config(profile_dir: str | os.PathLike[str], name: str) -> Config:
 
 #: Class names of old configuration files, with the traits that have moved.
 _MOVED_TRAITS = (
-    "delay engine_launcher_class controller_launcher_class controller_ip controller_location n"
-).split()
+    *("delay", "n", "engine_launcher_class"),
+    *("controller_launcher_class", "controller_ip", "controller_location"),
+)
 
 
 def translate_config(config: Config) -> tuple[Config, list[str]]:

@@ -40,9 +40,7 @@ class ClusterSettings(LoggingConfigurable):
     cluster_file = Unicode(
         help="The file that tells other processes of this cluster; '' for none."
     ).tag(config=True)
-    engine_timeout = Float(60, help="Seconds to wait for the engines to register.").tag(
-        config=True
-    )
+    engine_timeout = Float(60, help="Seconds to wait for the engines to register.").tag(config=True)
     send_engines_connection_env = Bool(
         True, help="Whether engines get the connection information in their environment."
     ).tag(config=True)
@@ -144,7 +142,7 @@ def running_shell() -> Any:
 
 def cpu_count() -> int:
     """How many CPUs this process may use."""
-    if sys.platform == "linux":
+    if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 

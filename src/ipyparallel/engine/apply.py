@@ -120,8 +120,7 @@ class ApplyRunner:
         metadata.engine_info = info
         ename = type(error).__name__
         metadata.dependencies_met = ename != "UnmetDependency"
-        # our own frame, and that of what unpacks and packs, mean nothing to the user
-        lines = kernel.traceback_of(error, skip=1)
+        lines = kernel.traceback_of(error)
         return encode_any(
             {
                 "status": "error",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
+from types import SimpleNamespace, TracebackType
 from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
@@ -67,14 +67,19 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
     def _abort_queues(self, subshell_id: str | None = None) -> None:
         self.on_abort()
 
-    def traceback_of(self, error: BaseException, skip: int) -> list[str]:
-        """Publish the traceback of an exception, and return its lines.
-
-        Parameters
-        ----------
-        skip : int
-            How many frames at the beginning are not the user's.
-        """
-        info = (type(error), error, error.__traceback__)
-        self.shell.showtraceback(info, tb_offset=skip)
+    def traceback_of(self, error: BaseException) -> list[str]:
+        """Publish the traceback of an exception, and return its lines."""
+        info = (type(error), error, _users_part(error.__traceback__))
+        self.shell.showtraceback(info)
         return [str(line) for line in self.shell._last_traceback or ()]
+
+
+def _users_part(traceback: TracebackType | None) -> TracebackType | None:
+    """The traceback without the frames of this package it begins with; all if there are others."""
+    rest = traceback
+    while rest is not None:
+        module = rest.tb_frame.f_globals.get("__name__", "")
+        if not module.startswith("ipyparallel."):
+            return rest
+        rest = rest.tb_next
+    return traceback

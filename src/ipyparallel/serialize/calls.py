@@ -34,6 +34,25 @@ def pull(names: str | list[str]) -> Any:
     return [pull(name) for name in names]
 
 
-def map_chunk(func: Any, *sequences: Iterable[Any]) -> list[Any]:
-    """``func`` of the elements of the sequences, as far as the shortest goes."""
-    return list(map(func, *sequences))
+class MapCall:
+    """Calls a function on each element of the sequences it gets.
+
+    A class of its own, so that the function inside is remembered as a plain one would be, on both
+    sides.
+    """
+
+    __slots__ = ("__weakref__", "func")
+
+    def __init__(self, func: Any) -> None:
+        self.func = func
+
+    def __reduce__(self) -> Any:
+        return MapCall, (self.func,)
+
+    @property
+    def __name__(self) -> str:
+        return str(getattr(self.func, "__name__", "map"))
+
+    def __call__(self, *sequences: Iterable[Any]) -> list[Any]:
+        """The results, as far as the shortest sequence goes."""
+        return list(map(self.func, *sequences))

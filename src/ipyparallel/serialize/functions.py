@@ -11,6 +11,7 @@ import types
 import weakref
 from typing import Any
 
+from .calls import MapCall
 from .pickler import deserialize, is_plain, serialize, user_namespace
 
 #: How many functions each side remembers.
@@ -22,6 +23,9 @@ _MAX_BYTES = 1 << 16
 
 def _constants(func: Any) -> tuple[Any, ...] | None:
     """All that makes `func` what it is, if that is made of constants; else None."""
+    if type(func) is MapCall:
+        inner = _constants(func.func)
+        return None if inner is None else (MapCall, *inner)
     if type(func) is not types.FunctionType or func.__dict__:
         return None
     parts: list[Any] = [func.__code__]
@@ -40,6 +44,13 @@ def _constants(func: Any) -> tuple[Any, ...] | None:
         # 1, 1.0 and True are equal, and not the same
         parts.append((type(value), value))
     return tuple(parts)
+
+
+def _is_interactive(func: Any) -> bool:
+    """Whether the namespace of the user is behind the function."""
+    if type(func) is MapCall:
+        func = func.func
+    return func.__globals__ is user_namespace()
 
 
 class PickledFunctions:
@@ -75,14 +86,14 @@ class LoadedFunctions:
         if len(frames) > 1 or type(frames[0]) is not bytes:
             return deserialize(frames)
         known = self._known.get(frames[0])
-        if known is not None and known.__globals__ is user_namespace():
+        if known is not None and _is_interactive(known):
             return known
         func = deserialize(frames)
         # a module's function is loaded by name each time: the module may have been reloaded
         if (
             len(frames[0]) <= _MAX_BYTES
             and _constants(func) is not None
-            and func.__globals__ is user_namespace()
+            and _is_interactive(func)
         ):
             if len(self._known) >= LIMIT:
                 self._known.clear()

@@ -59,6 +59,8 @@ class BaseLauncher(AsyncFirst, LoggingConfigurable):
 
     #: What it starts, as in log messages and file names.
     name = "process"
+    #: Whether it starts things on this host.
+    is_local = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -178,7 +180,7 @@ class BaseLauncher(AsyncFirst, LoggingConfigurable):
         self.state = "running"
 
     def notify_stop(self, data: StopData) -> None:
-        """A launcher calls this, in any thread, when it sees the end. Only the first call counts."""
+        """A launcher calls this, in any thread, when it sees the end. The first call counts."""
         self.stop_data = self.stop_data or data
         self.state = "after"
         try:

@@ -20,10 +20,11 @@ from .roles import ControllerLauncher, EngineLauncher, mentions
 
 #: Options that ask for connections from elsewhere, which only TCP provides.
 _TCP_OPTIONS = (
-    "ip engine_ip client_ip transport engine_transport client_transport port ports regport"
-    " engine_ports client_ports location ssh ssh_server enginessh engine_ssh_server"
-).split()
-_REUSE_OPTIONS = "reuse reuse_files restore restore_engines".split()
+    *("ip", "engine_ip", "client_ip", "location", "transport", "engine_transport"),
+    *("client_transport", "port", "ports", "regport", "engine_ports", "client_ports"),
+    *("ssh", "ssh_server", "enginessh", "engine_ssh_server"),
+)
+_REUSE_OPTIONS = ("reuse", "reuse_files", "restore", "restore_engines")
 
 
 class LocalProcessLauncher(BaseLauncher):
@@ -38,6 +39,7 @@ class LocalProcessLauncher(BaseLauncher):
     pid = Integer(-1, help="Its process id.").tag(to_dict=True)
     output_file = Unicode(help="The file of all that it says.").tag(to_dict=True)
 
+    is_local = True
     _process: LocalProcess | None = None
     _stop_asked = False
 
@@ -74,7 +76,7 @@ class LocalProcessLauncher(BaseLauncher):
 
     def _process_ended(self, ended: Future[int | None]) -> None:
         data = {"exit_code": ended.result(), "pid": self.pid, "identifier": self.identifier}
-        if self.state == "running" and not self._stop_asked and data["exit_code"]:
+        if not self._stop_asked and data["exit_code"] not in (0, None, -signal.SIGTERM):
             self.log.warning(
                 "%s failed with exit code %s. The end of its output (all of it is in %s):\n%s",
                 self.identifier,
@@ -176,12 +178,17 @@ class LocalControllerLauncher(LocalProcessLauncher, ControllerLauncher):
     def find_args(self) -> list[str]:
         """The controller's command line."""
         transport = self.transport
-        if not transport and self.engines_are_local and not WINDOWS and not self._sets(_TCP_OPTIONS):
+        if (
+            not transport
+            and self.engines_are_local
+            and not WINDOWS
+            and not self._sets(_TCP_OPTIONS)
+        ):
             transport = "ipc"
         args = super().find_args()
         return [*args, f"--transport={transport}"] if transport else args
 
-    def _sets(self, options: list[str]) -> bool:
+    def _sets(self, options: tuple[str, ...]) -> bool:
         """Whether the user sets one of these, by argument or in a configuration file."""
         if mentions(self.controller_args, options):
             return True

@@ -86,7 +86,7 @@ class ControllerLauncher(BaseLauncher):
                     raise RuntimeError(self._why_it_stopped())
                 if time.monotonic() > deadline:
                     raise TimeoutError(
-                        f"The controller wrote no connection files in {timeout:g} seconds: {problem}"
+                        f"No connection files from the controller in {timeout:g} seconds: {problem}"
                     )
                 await asyncio.wait([stopped], timeout=FILE_POLL_SECONDS)
         finally:

@@ -1,0 +1,455 @@
+"""Results that are on their way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..error import IPythonError, collect_exceptions
+from ..protocol.session import parse_date
+from .metadata import Metadata
+from .partition import Partition
+from .tasks import MessageFuture
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+class AsyncResult(Future[Any]):
+    """The result of a call on one or more engines.
+
+    A future of `concurrent.futures`, so that `wait` and `as_completed` from there take it. What is
+    known besides the result is there without waiting: ``ar.stdout``, ``ar['engine_id']``.
+
+    Parameters
+    ----------
+    client : Client
+    children : MessageFuture or list of them
+        One alone makes the result a single one: not a list.
+    fname : str
+        Name of what was called.
+    return_exceptions : bool
+        Whether failures are results as well.
+    chunk_sizes : list of int, optional
+        How many items each child stands for.
+    """
+
+    def __init__(
+        self,
+        client: Client | None,
+        children: MessageFuture | Sequence[MessageFuture],
+        fname: str = "unknown",
+        *,
+        return_exceptions: bool = False,
+        chunk_sizes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        self._client = client
+        self._single = isinstance(children, MessageFuture)
+        self._children = [children] if isinstance(children, MessageFuture) else list(children)
+        self._fname = fname
+        self._return_exceptions = return_exceptions
+        self._chunk_sizes = chunk_sizes
+        self._left = len(self._children)
+        self._left_lock = threading.Lock()
+        self.set_running_or_notify_cancel()
+        if not self._children:
+            self.set_result([])
+        for child in self._children:
+            child.add_done_callback(self._child_done)
+
+    def __repr__(self) -> str:
+        if not self.done():
+            state = "pending"
+        else:
+            state = "failed" if self.exception() else "finished"
+        return f"<{type(self).__name__}({self._fname}): {state}>"
+
+    # ---- completion
+
+    def _child_done(self, child: Future[Any]) -> None:
+        with self._left_lock:
+            self._left -= 1
+            if self._left:
+                return
+        try:
+            result = self._reconstruct()
+        except Exception as e:  # noqa: BLE001  (what failed is the result)
+            self.set_exception(e)
+        else:
+            self.set_result(result)
+
+    def _raw(self) -> list[Any]:
+        """The result of each child, or the exception in its place."""
+        return [_outcome(child) for child in self._children]
+
+    def _reconstruct(self) -> Any:
+        results = self._raw()
+        if self._single:
+            if isinstance(results[0], BaseException) and not self._return_exceptions:
+                raise results[0]
+            return results[0]
+        return results if self._return_exceptions else self._collect(results)
+
+    def _collect(self, results: list[Any]) -> list[Any]:
+        """`results`, if none of them failed; else raises all failures as one."""
+        for child, result in zip(self._children, results, strict=True):
+            # not one of ours: what unpickling the result raised here, for example
+            if child.exception() is result and _is_local(result):
+                raise result
+        collected: list[Any] = collect_exceptions(results, self._fname)
+        return collected
+
+    def get(self, timeout: float | None = None, return_exceptions: bool | None = None) -> Any:
+        """Wait for the result and return it.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait; None or a negative number: for ever.
+        return_exceptions : bool, optional
+            Return failures as results instead of raising them.
+
+        Raises
+        ------
+        TimeoutError
+            The result is not there in time.
+        RemoteError
+            The call failed on its engine; a `CompositeError` if it was sent to several.
+        EngineError
+            The engine died.
+        """
+        if not self.wait(timeout):
+            raise TimeoutError("Result not ready.")
+        if return_exceptions is None or return_exceptions == self._return_exceptions:
+            return self.result()
+        if return_exceptions:
+            results = self._raw()
+            return results[0] if self._single else self._join(results)
+        return self._without_exceptions()
+
+    def _join(self, results: list[Any]) -> Any:
+        return results
+
+    def _without_exceptions(self) -> Any:
+        results = self._raw()
+        if self._single:
+            if isinstance(results[0], BaseException):
+                raise results[0]
+            return results[0]
+        return self._join(self._collect(results))
+
+    @property
+    def r(self) -> Any:
+        """The result, waited for; see `get`."""
+        return self.get()
+
+    def wait(self, timeout: float | None = -1) -> bool:
+        """Wait until the result is there.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None or a negative number: for ever.
+
+        Returns
+        -------
+        bool
+            Whether it is there.
+        """
+        try:
+            self.exception(_seconds(timeout))
+        except TimeoutError:
+            return self.done()
+        return True
+
+    def ready(self) -> bool:
+        """Whether the result is there."""
+        return self.done()
+
+    def successful(self) -> bool:
+        """Whether nothing failed.
+
+        Raises
+        ------
+        RuntimeError
+            The result is not there yet.
+        """
+        if not self.done():
+            raise RuntimeError("Not ready: call wait() or get() first.")
+        return not any(isinstance(result, BaseException) for result in self._raw())
+
+    def wait_for_output(self, timeout: float | None = -1) -> bool:
+        """Wait until all output is there, too; whether it is, after so many seconds."""
+        deadline = _deadline(timeout)
+        for child in self._children:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                child.output.result(left)
+            except TimeoutError:
+                return child.output_done
+        return True
+
+    # ---- parts
+
+    @property
+    def msg_ids(self) -> list[str]:
+        """The ids of the messages behind this."""
+        return [child.msg_id for child in self._children]
+
+    def get_dict(self, timeout: float | None = -1) -> dict[int, Any]:
+        """The results by engine id.
+
+        Raises
+        ------
+        ValueError
+            An engine has run several of the tasks.
+        TimeoutError
+            As for `get`.
+        """
+        results = self.get(_seconds(timeout))
+        if self._single:
+            results = [results]
+        by_engine: dict[int, Any] = {}
+        for child, result in zip(self._children, results, strict=True):
+            engine_id = child.metadata["engine_id"]
+            if engine_id in by_engine:
+                raise ValueError(f"cannot make a dict: engine {engine_id} has several results")
+            by_engine[engine_id] = result
+        return by_engine
+
+    @property
+    def result_dict(self) -> dict[int, Any]:
+        """See `get_dict`."""
+        return self.get_dict()
+
+    def __len__(self) -> int:
+        if self._chunk_sizes is not None:
+            return sum(self._chunk_sizes)
+        return len(self._children)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._single:
+            raise TypeError("AsyncResults with a single result are not iterable.")
+        return self._iterate()
+
+    def _iterate(self) -> Iterator[Any]:
+        for child in self._children:
+            result = _outcome(child)
+            if isinstance(result, BaseException) and not self._return_exceptions:
+                raise result
+            yield result
+
+    # ---- metadata
+
+    @property
+    def metadata(self) -> Metadata | list[Metadata]:
+        """What is known about the task, or the list of that for several."""
+        if self._single:
+            return self._children[0].metadata
+        return [child.metadata for child in self._children]
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            if self._single:
+                return self._children[0].metadata[key]
+            return [child.metadata[key] for child in self._children]
+        if not self.done():
+            raise TimeoutError("Result not ready.")
+        if isinstance(key, (int, slice)):
+            results = self.result()
+            return ([results] if self._single else results)[key]
+        raise TypeError(f"an AsyncResult takes ints, slices and names, not {key!r}")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}"
+            ) from None
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *Metadata()})
+
+    # ---- time
+
+    @property
+    def progress(self) -> int:
+        """How many items are there so far."""
+        sizes = self._chunk_sizes or [1] * len(self._children)
+        return sum(
+            size for size, child in zip(sizes, self._children, strict=True) if child.done()
+        )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first task was submitted; when all have ended, `wall_time`."""
+        if self.done():
+            return self.wall_time
+        first = min(parse_date(child.header.date).timestamp() for child in self._children)
+        return time.time() - first
+
+    @property
+    def wall_time(self) -> float:
+        """Seconds from the first submission to the last result.
+
+        Raises
+        ------
+        TimeoutError
+            Not all results are there.
+        """
+        return self.timedelta(self._times("submitted"), self._times("received"))
+
+    @property
+    def serial_time(self) -> float:
+        """Seconds that the engines spent on the tasks, added up.
+
+        Raises
+        ------
+        TimeoutError
+            Not all results are there.
+        """
+        return sum(
+            (ended - begun).total_seconds()
+            for begun, ended in zip(self._times("started"), self._times("completed"), strict=True)
+            if begun is not None and ended is not None
+        )
+
+    def _times(self, key: str) -> list[datetime]:
+        if not self.done():
+            raise TimeoutError("Result not ready.")
+        return [child.metadata[key] for child in self._children]
+
+    def timedelta(
+        self,
+        start: Any,
+        end: Any,
+        start_key: Callable[[Any], datetime] = min,
+        end_key: Callable[[Any], datetime] = max,
+    ) -> float:
+        """Seconds between two moments, or two collections of them.
+
+        Parameters
+        ----------
+        start, end : datetime or list of datetime
+        start_key, end_key : callable
+            Choose one of several; by default the earliest start and the latest end.
+        """
+        if not isinstance(start, datetime):
+            start = start_key([moment for moment in start if moment is not None])
+        if not isinstance(end, datetime):
+            end = end_key([moment for moment in end if moment is not None])
+        return float((end - start).total_seconds())
+
+    def wait_interactive(self, interval: float = 0.1, timeout: float | None = -1) -> None:
+        """Wait, and show a bar of how many tasks have ended.
+
+        Parameters
+        ----------
+        interval : float
+            Seconds between updates.
+        timeout : float, optional
+            Seconds after which to return, ready or not; None or a negative number: never.
+        """
+        from tqdm.auto import tqdm
+
+        deadline = _deadline(timeout)
+        with tqdm(total=len(self), desc=self._fname, unit="tasks") as bar:
+            while True:
+                left = None if deadline is None else deadline - time.monotonic()
+                done = self.wait(interval if left is None else max(0.0, min(interval, left)))
+                bar.update(self.progress - bar.n)
+                if done or (left is not None and left <= interval):
+                    return
+
+
+class AsyncMapResult(AsyncResult):
+    """The result of a map: the chunks that the tasks return, joined.
+
+    Parameters
+    ----------
+    partition : Partition
+        How the chunks were cut, and are joined.
+    ordered : bool
+        Whether iteration keeps the order of the input, or takes what comes first.
+    """
+
+    def __init__(
+        self,
+        client: Client | None,
+        children: Sequence[MessageFuture],
+        partition: Partition,
+        fname: str = "",
+        *,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        chunk_sizes: Sequence[int] | None = None,
+    ) -> None:
+        self._partition = partition
+        self._ordered = ordered
+        super().__init__(
+            client,
+            children,
+            fname,
+            return_exceptions=return_exceptions,
+            chunk_sizes=chunk_sizes,
+        )
+
+    def _reconstruct(self) -> Any:
+        return self._join(super()._reconstruct())
+
+    def _join(self, results: list[Any]) -> Any:
+        if any(isinstance(result, BaseException) for result in results):
+            # an exception stands for its whole chunk
+            return [
+                item
+                for result in results
+                for item in ([result] if isinstance(result, BaseException) else result)
+            ]
+        return self._partition.join(results)
+
+    def _iterate(self) -> Iterator[Any]:
+        children = self._children if self._ordered else as_they_end(self._children)
+        for child in children:
+            result = _outcome(child)
+            if not isinstance(result, BaseException):
+                yield from result
+            elif self._return_exceptions:
+                yield result
+            else:
+                raise result
+
+
+def as_they_end(children: Sequence[MessageFuture]) -> Iterator[MessageFuture]:
+    """The futures, each as soon as it is done."""
+    from concurrent.futures import as_completed
+
+    yield from as_completed(children)  # type: ignore[misc]
+
+
+def _outcome(child: MessageFuture) -> Any:
+    error = child.exception()
+    return child.result() if error is None else error
+
+
+def _is_local(error: Any) -> bool:
+
+    return isinstance(error, BaseException) and not isinstance(error, IPythonError)
+
+
+def _seconds(timeout: float | None) -> float | None:
+    return None if timeout is None or timeout < 0 else timeout
+
+
+def _deadline(timeout: float | None) -> float | None:
+    seconds = _seconds(timeout)
+    return None if seconds is None else time.monotonic() + seconds
+
+

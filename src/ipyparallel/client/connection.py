@@ -1,0 +1,207 @@
+"""The client's sockets: sent on by any thread, read by one.
+
+A caller sends in its own thread, under a lock, without handing over to a loop. One I/O thread
+sleeps until a socket has something, reads all there is under the same lock, and handles it after
+letting the lock go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import zmq
+
+from ..protocol.connection import ClientInfo
+from ..transport.liveness import Patience, is_connected, refused, watch
+from ..transport.sockets import new_socket, receive, send
+
+Socket = zmq.Socket[bytes]
+
+#: Messages read from one socket under one hold of the lock.
+BATCH = 100
+
+#: Seconds between looks for a controller that was lost.
+_LOOK = 0.25
+
+#: Milliseconds that messages have to leave when the client closes.
+_LINGER = 1000
+
+
+class Inbox(Protocol):
+    """Takes what the I/O thread reads."""
+
+    def on_reply(self, channel: str, frames: list[Any]) -> None:
+        """A reply to something that was sent."""
+
+    def on_output(self, frames: list[Any]) -> None:
+        """Something an engine published."""
+
+    def on_notice(self, frames: list[Any]) -> None:
+        """Something the hub tells all clients."""
+
+    def on_lost(self, reason: str) -> None:
+        """The controller is gone for good."""
+
+
+class Connection:
+    """Sockets to all channels of a controller.
+
+    Parameters
+    ----------
+    info : ClientInfo
+        The client's connection file.
+    interface : str
+        Its interface, as this host reaches it.
+    token : bytes
+        Subscribed to after everything else; see `controller.tokens`.
+    """
+
+    def __init__(self, info: ClientInfo, interface: str, inbox: Inbox, token: bytes) -> None:
+        self._inbox = inbox
+        self._lock = threading.Lock()
+        self._context: zmq.Context[Socket] = zmq.Context()
+        self._controller = f"{interface}:{info.registration}"
+        self._patience = Patience()
+        self.closed = False
+
+        def open_socket(kind: int, port: int) -> Socket:
+            socket = new_socket(self._context, kind, linger=_LINGER)
+            socket.connect(f"{interface}:{port}")
+            return socket
+
+        query = new_socket(self._context, zmq.DEALER, linger=_LINGER)
+        self._monitor = watch(query)
+        query.connect(self._controller)
+        self._requests = {
+            "query": query,
+            "mux": open_socket(zmq.DEALER, info.mux),
+            "task": open_socket(zmq.DEALER, info.task),
+            "control": open_socket(zmq.DEALER, info.control),
+        }
+        output = open_socket(zmq.SUB, info.iopub)
+        notices = open_socket(zmq.SUB, info.notification)
+        for socket in (output, notices):
+            socket.subscribe(b"")
+            socket.subscribe(token)
+        handlers: list[tuple[Socket, Callable[[list[Any]], None]]] = [
+            (notices, inbox.on_notice),
+            (output, inbox.on_output),
+            (self._monitor, self._on_monitor),
+        ]
+        for name, socket in self._requests.items():
+            handlers.append((socket, _reply_handler(inbox, name)))
+        self._handlers = handlers
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        os.set_blocking(self._wake_read, False)
+        self._thread = threading.Thread(target=self._run, name="ipyparallel client", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def send(self, channel: str, frames: list[Any]) -> None:
+        """Send a request; from any thread.
+
+        Raises
+        ------
+        OSError
+            The connection was closed.
+        """
+        with self._lock:
+            if self.closed:
+                raise OSError("Connections have been closed.")
+            socket = self._requests[channel]
+            send(socket, frames)
+            # sending may have used up the sign that something came meanwhile
+            missed = socket.getsockopt(zmq.EVENTS) & zmq.POLLIN
+        if missed:
+            self._wake()
+
+    def close(self) -> None:
+        """Close the sockets, once what was sent has left; from any thread."""
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+        self._wake()
+        if threading.current_thread() is not self._thread and self._thread.is_alive():
+            self._thread.join()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # full: it is awake already
+            os.write(self._wake_write, b"x")
+
+    # ---- the I/O thread
+
+    def _run(self) -> None:
+        poller = select.poll()
+        poller.register(self._wake_read, select.POLLIN)
+        for socket, _ in self._handlers:
+            poller.register(socket.getsockopt(zmq.FD), select.POLLIN)
+        try:
+            while not self.closed:
+                # read before sleeping: what came earlier gives no sign any more
+                while self._read_all():
+                    pass
+                if self.closed:
+                    break
+                if self._patience.waiting:
+                    self._look()
+                    poller.poll(_LOOK * 1000)
+                else:
+                    poller.poll()
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake_read, 4096)
+        finally:
+            self._close_sockets()
+
+    def _read_all(self) -> bool:
+        """Read and handle what is there; whether there may be more."""
+        more = False
+        for socket, handle in self._handlers:
+            batch = []
+            with self._lock:
+                if self.closed:
+                    return False
+                try:
+                    while len(batch) < BATCH:
+                        batch.append(receive(socket))
+                    more = True
+                except zmq.Again:
+                    pass
+            for frames in batch:
+                handle(frames)
+        return more
+
+    def _on_monitor(self, frames: list[Any]) -> None:
+        if is_connected(frames):
+            self._patience.connected()
+        else:
+            self._patience.lost(time.monotonic())
+
+    def _look(self) -> None:
+        is_refused = refused(self._controller)
+        if self._patience.is_over(time.monotonic(), is_refused):
+            how = "nobody listens at" if is_refused else "no answer from"
+            self._inbox.on_lost(f"the controller is gone ({how} {self._controller})")
+            self._patience.connected()
+
+    def _close_sockets(self) -> None:
+        with self._lock:
+            self.closed = True
+            for socket, _ in self._handlers:
+                socket.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+        self._context.term()
+
+
+def _reply_handler(inbox: Inbox, channel: str) -> Callable[[list[Any]], None]:
+    return lambda frames: inbox.on_reply(channel, frames)

@@ -1,0 +1,302 @@
+"""From messages that arrived to futures that are done. Runs in the I/O thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ..error import (
+    ControllerLost,
+    EngineError,
+    RemoteError,
+    TaskAborted,
+    engine_died,
+    unwrap_exception,
+)
+from ..protocol.messages import EngineNotice, ReplyMetadata, decode_reply_metadata
+from ..protocol.session import InvalidMessage, Message, Session
+from ..serialize.pickler import deserialize
+from .engines import EngineTable
+from .execute_reply import ExecuteReply
+from .tasks import MessageFuture, TaskTable
+
+_log = logging.getLogger("ipyparallel.client")
+
+
+class Dispatcher:
+    """Finds the task that a message belongs to, and ends it, or adds to it.
+
+    Parameters
+    ----------
+    session : Session
+        Verifies.
+    engines : EngineTable
+        Kept up to date.
+    on_shutdown : callable
+        Called when the controller says that it stops, or is found to be gone.
+    """
+
+    def __init__(
+        self, session: Session, engines: EngineTable, on_shutdown: Callable[[str], None]
+    ) -> None:
+        self.tasks = TaskTable()
+        #: Guards `tasks`. Held for an instant, and never while a future is resolved.
+        self.lock = threading.Lock()
+        #: Why nothing can be submitted any more; empty while it can.
+        self.lost = ""
+        self._session = session
+        self._engines = engines
+        self._on_shutdown = on_shutdown
+        self._output_handlers: dict[str, Callable[[MessageFuture, Message], None]] = {
+            "stream": self._stream,
+            "error": self._error,
+            "execute_input": self._execute_input,
+            "execute_result": self._execute_result,
+            "display_data": self._display_data,
+            "data_message": self._data,
+        }
+
+    # ---- submitting, in any thread
+
+    def expect(self, tasks: list[MessageFuture]) -> None:
+        """Add tasks that are about to be sent.
+
+        Raises
+        ------
+        EngineError
+            One of them is meant for an engine that has died meanwhile.
+        ControllerLost
+            The controller is gone.
+        """
+        with self.lock:
+            if self.lost:
+                raise ControllerLost(self.lost)
+            for task in tasks:
+                self.tasks.add(task)
+
+    def withdraw(self, tasks: list[MessageFuture]) -> None:
+        """Take tasks out that could not be sent after all."""
+        with self.lock:
+            for task in tasks:
+                self.tasks.end(task.msg_id)
+
+    # ---- replies
+
+    def _read(self, frames: list[Any]) -> Message | None:
+        try:
+            return self._session.parse(frames)
+        except InvalidMessage as e:
+            _log.warning("Dropped a message: %s", e)
+            return None
+
+    def on_reply(self, channel: str, frames: list[Any]) -> None:
+        """See `connection.Inbox`."""
+        now = time.time()
+        message = self._read(frames)
+        if message is None:
+            return
+        try:
+            msg_id = message.parent.msg_id
+            metadata = decode_reply_metadata(message.metadata_frame)
+        except msgspec.MsgspecError as e:
+            _log.warning("Dropped a reply: %s", e)
+            return
+        with self.lock:
+            task = self.tasks.end(msg_id)
+        if task is None:
+            _log.debug("Dropped a reply to %s, which is not waited for", msg_id)
+            return
+        if channel in ("mux", "task"):
+            self._end_task(task, message, metadata, now)
+        else:
+            self._end_query(task, message)
+
+    def _end_task(
+        self, task: MessageFuture, message: Message, metadata: ReplyMetadata, now: float
+    ) -> None:
+        uuid = metadata.engine
+        engine_id = self._engines.id_of(uuid) if uuid else None
+        if isinstance(metadata.output_count, int):
+            task.output_expected = metadata.output_count
+        elif not uuid or metadata.status == "aborted":
+            task.output_expected = 0  # no engine ran it
+        if not task.output_done:
+            with self.lock:
+                self.tasks.awaiting_output[task.msg_id] = task
+        task.replied(message.header, metadata, engine_id, now)
+        try:
+            result, error = self._result(task, message)
+        except Exception as e:  # noqa: BLE001  (unpickling may raise anything)
+            result, error = None, e
+        _resolve(task, result, error)
+        task.check_output()
+
+    def _result(self, task: MessageFuture, message: Message) -> tuple[Any, BaseException | None]:
+        status = task.reply_metadata.status if task.reply_metadata else ""
+        if message.header.msg_type == "apply_reply":
+            if status == "ok":
+                return deserialize(message.buffers), None
+            content = message.content()
+        else:
+            content = message.content()
+            if content.get("status") == "ok":
+                return ExecuteReply(task.msg_id, content, task), None
+        if content.get("status") == "aborted":
+            return None, TaskAborted(f"task {task.msg_id} was aborted before it started")
+        error = unwrap_exception(content)
+        if isinstance(error, RemoteError):
+            task.metadata["error"] = error
+        return None, error
+
+    def _end_query(self, task: MessageFuture, message: Message) -> None:
+        task.output_expected = 0
+        try:
+            content = message.content()
+        except msgspec.MsgspecError as e:
+            _resolve(task, None, ValueError(f"the reply is malformed: {e}"))
+            return
+        if isinstance(content, dict) and content.get("status") == "error":
+            _resolve(task, None, unwrap_exception(content))
+        else:
+            _resolve(task, content, None)
+
+    # ---- output
+
+    def on_output(self, frames: list[Any]) -> None:
+        """See `connection.Inbox`."""
+        message = self._read(frames)
+        if message is None:
+            return
+        msg_type = message.header.msg_type
+        try:
+            parent = message.parent
+            if parent.session != self._session.session_id:
+                return  # caused by another client
+            task = self.tasks.find(parent.msg_id)
+            if task is None:
+                return
+            if msg_type == "status":
+                self._status(task, message)
+                return
+            handler = self._output_handlers.get(msg_type)
+            if handler is not None:
+                handler(task, message)
+        except (msgspec.MsgspecError, KeyError, TypeError) as e:
+            _log.warning("Dropped a %s message: %s", msg_type, e)
+            return
+        for callback in task.iopub_callbacks:
+            callback(message)
+        task.output_seen += 1
+        self._check_output(task)
+
+    def _check_output(self, task: MessageFuture) -> None:
+        if task.output_done:
+            with self.lock:
+                self.tasks.awaiting_output.pop(task.msg_id, None)
+            task.check_output()
+
+    def _status(self, task: MessageFuture, message: Message) -> None:
+        # only engines that do not count their output say when they are idle
+        if message.content()["execution_state"] == "idle" and task.output_expected is None:
+            task.output_expected = task.output_seen
+            self._check_output(task)
+
+    def _stream(self, task: MessageFuture, message: Message) -> None:
+        content = message.content()
+        name = content["name"]
+        task.metadata[name] += content["text"]
+
+    def _error(self, task: MessageFuture, message: Message) -> None:
+        task.metadata["error"] = unwrap_exception(message.content())
+
+    def _execute_input(self, task: MessageFuture, message: Message) -> None:
+        task.metadata["execute_input"] = message.content()["code"]
+
+    def _execute_result(self, task: MessageFuture, message: Message) -> None:
+        task.metadata["execute_result"] = message.content()
+
+    def _display_data(self, task: MessageFuture, message: Message) -> None:
+        task.metadata["outputs"].append(message.content())
+
+    def _data(self, task: MessageFuture, message: Message) -> None:
+        task.metadata["data"].update(deserialize(message.buffers))
+
+    # ---- engines and controller come and go
+
+    def on_notice(self, frames: list[Any]) -> None:
+        """See `connection.Inbox`."""
+        message = self._read(frames)
+        if message is None:
+            return
+        msg_type = message.header.msg_type
+        if msg_type == "shutdown_notification":
+            self.on_lost("the controller was stopped")
+            return
+        try:
+            notice: EngineNotice = message.read_content(EngineNotice)
+        except ValueError as e:
+            _log.warning("Dropped a notification: %s", e)
+            return
+        if msg_type == "registration_notification":
+            self._engines.add(notice.id, notice.uuid, notice.native)
+        elif msg_type == "unregistration_notification":
+            self._engines.remove(notice.id, notice.uuid, notice.reason)
+            self._engine_gone(notice)
+
+    def _engine_gone(self, notice: EngineNotice) -> None:
+        with self.lock:
+            failed = self.tasks.on_engine(notice.uuid)
+            for task in failed:
+                self.tasks.end(task.msg_id)
+            waiting = [
+                task
+                for task in self.tasks.awaiting_output.values()
+                if task.reply_metadata and task.reply_metadata.engine == notice.uuid
+            ]
+            for task in waiting:
+                del self.tasks.awaiting_output[task.msg_id]
+        for task in failed:
+            _fail(task, engine_died(notice.id, task.msg_id, notice.reason))
+        for task in waiting:  # the rest of their output went with the engine
+            _end_output(task)
+
+    def on_lost(self, reason: str) -> None:
+        """See `connection.Inbox`."""
+        with self.lock:
+            if self.lost:
+                return
+            self.lost = reason
+            awaiting = list(self.tasks.awaiting_output.values())
+            failed = self.tasks.drain()
+        for task in failed:
+            _fail(task, ControllerLost(f"task {task.msg_id} has no result: {reason}"))
+        for task in awaiting:
+            _end_output(task)
+        self._engines.wake()
+        self._on_shutdown(reason)
+
+
+def _end_output(task: MessageFuture) -> None:
+    task.output_expected = task.output_seen
+    task.check_output()
+
+
+def _fail(task: MessageFuture, error: EngineError) -> None:
+    if task.reply_metadata is None:
+        task.metadata["status"] = "error"
+    _end_output(task)
+    _resolve(task, None, error)
+
+
+def _resolve(task: MessageFuture, result: Any, error: BaseException | None) -> None:
+    if not task.set_running_or_notify_cancel():
+        return  # the user has cancelled the future
+    if error is not None:
+        task.set_exception(error)
+    else:
+        task.set_result(result)

@@ -1,0 +1,67 @@
+"""What is known about a task besides its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Metadata(dict[str, Any]):
+    """A dict of the task's particulars, which are attributes, too.
+
+    Keys
+    ----
+    msg_id, label : str
+    submitted, started, completed, received : datetime or None
+        Aware; by the clocks of client, engine, engine and client.
+    engine_id : int or None
+    engine_uuid : str or None
+    follow, after : list or None
+    status : str or None
+        ``ok``, ``error`` or ``aborted``; None as long as it has not ended.
+    execute_input : str or None
+        The code.
+    execute_result : dict or None
+    error : RemoteError or None
+    stdout, stderr : str
+    outputs : list of dict
+        Rich output.
+    data : dict
+        What the engine published.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(
+            msg_id=None,
+            submitted=None,
+            started=None,
+            completed=None,
+            received=None,
+            engine_uuid=None,
+            engine_id=None,
+            follow=None,
+            after=None,
+            status=None,
+            execute_input=None,
+            execute_result=None,
+            error=None,
+            stdout="",
+            stderr="",
+            outputs=[],
+            data={},
+            label=None,
+        )
+        self.update(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key not in self:
+            raise KeyError(key)
+        super().__setitem__(key, value)

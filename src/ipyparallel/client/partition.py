@@ -1,0 +1,108 @@
+"""Cutting sequences into parts and joining the parts again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import chain, islice
+from typing import Any, Protocol
+
+
+class Partition(Protocol):
+    """A way to cut a sequence."""
+
+    def cut(self, seq: Any, parts: int) -> list[Any]:
+        """The sequence in so many parts."""
+
+    def join(self, parts: list[Any]) -> Any:
+        """The sequence whose parts these are."""
+
+
+def is_array(obj: Any) -> bool:
+    """Whether `obj` is a numpy array; numpy is not imported to find out."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(obj, numpy.ndarray)
+
+
+def bounds(length: int, parts: int) -> list[tuple[int, int]]:
+    """Where the parts of a sequence begin and end: as even as can be, larger ones first."""
+    size, extra = divmod(length, parts)
+    edges = [0]
+    for i in range(parts):
+        edges.append(edges[-1] + size + (i < extra))
+    return list(zip(edges, edges[1:], strict=False))
+
+
+class Block:
+    """Contiguous parts."""
+
+    def cut(self, seq: Any, parts: int) -> list[Any]:
+        """See `Partition`."""
+        return [_slice(seq, start, stop) for start, stop in bounds(len(seq), parts)]
+
+    def join(self, parts: list[Any]) -> Any:
+        """See `Partition`. Lists and tuples become one list, arrays one array."""
+        if not parts:
+            return []
+        if is_array(parts[0]):
+            return _concatenate(parts)
+        if isinstance(parts[0], (list, tuple, range)):
+            return list(chain.from_iterable(parts))
+        return parts
+
+
+class RoundRobin:
+    """Every n-th element."""
+
+    def cut(self, seq: Any, parts: int) -> list[Any]:
+        """See `Partition`."""
+        if not hasattr(seq, "__getitem__"):
+            seq = list(seq)
+        return [seq[i::parts] for i in range(parts)]
+
+    def join(self, parts: list[Any]) -> Any:
+        """See `Partition`."""
+        if not parts:
+            return []
+        if is_array(parts[0]):
+            joined = _concatenate(parts)
+            for i, part in enumerate(parts):
+                joined[i :: len(parts)] = part
+            return joined
+        if not isinstance(parts[0], (list, tuple, range)):
+            return parts
+        joined = []
+        for i in range(max(map(len, parts))):
+            joined += [part[i] for part in parts if i < len(part)]
+        return joined
+
+
+#: By the name that scatter and gather take.
+PARTITIONS: dict[str, Partition] = {"b": Block(), "r": RoundRobin()}
+
+
+def partition_named(dist: str) -> Partition:
+    """The partition of that name; ValueError names those there are."""
+    try:
+        return PARTITIONS[dist]
+    except (KeyError, TypeError):
+        raise ValueError(f"dist must be 'b' (block) or 'r' (round robin), not {dist!r}") from None
+
+
+def as_sequence(obj: Any) -> Sequence[Any]:
+    """`obj`, or the list of what it yields if it has no length or cannot be sliced."""
+    if hasattr(obj, "__len__") and hasattr(obj, "__getitem__") and not isinstance(obj, dict):
+        return obj  # type: ignore[no-any-return]
+    return list(obj)
+
+
+def _slice(seq: Any, start: int, stop: int) -> Any:
+    if isinstance(seq, (set, frozenset, dict)):
+        return list(islice(seq, start, stop))
+    return seq[start:stop]
+
+
+def _concatenate(parts: list[Any]) -> Any:
+    import numpy
+
+    return numpy.concatenate(parts)

@@ -1,0 +1,162 @@
+"""The tasks a client waits for: each is a future, and all of them are in one table."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import datetime, timezone
+from typing import Any
+
+from ..protocol.messages import Header, ReplyMetadata
+from ..protocol.session import parse_date
+from .metadata import Metadata
+
+
+class MessageFuture(Future[Any]):
+    """The reply to one message.
+
+    Attributes
+    ----------
+    msg_id : str
+    header : Header
+        Of the request.
+    engine_uuid : str
+        The engine it was sent to; empty as long as the scheduler decides.
+    iopub_callbacks : list of callable
+        Called with each output message, after it was recorded.
+    """
+
+    def __init__(
+        self, header: Header, *, label: str | None = None, engine_uuid: str = "", owner: Any = None
+    ) -> None:
+        super().__init__()
+        self.msg_id = header.msg_id
+        self.header = header
+        self.label = label
+        self.engine_uuid = engine_uuid
+        self.engine_id: int | None = None
+        #: The view that submitted it.
+        self.owner = owner
+        self.iopub_callbacks: list[Callable[[Any], None]] = []
+        #: What the reply said, as it came.
+        self.reply_header: Header | None = None
+        self.reply_metadata: ReplyMetadata | None = None
+        self.received: float | None = None
+        #: How many output messages have come, and how many there will be, once that is known.
+        self.output_seen = 0
+        self.output_expected: int | None = None
+        self._metadata: Metadata | None = None
+        self._output: Future[None] | None = None
+
+    @property
+    def output(self) -> Future[None]:
+        """Done when all output has come."""
+        with _output_lock:
+            if self._output is None:
+                self._output = Future()
+                if self.output_done:
+                    self._output.set_result(None)
+            return self._output
+
+    @property
+    def output_done(self) -> bool:
+        """Whether all output has come."""
+        return self.output_expected is not None and self.output_seen >= self.output_expected
+
+    def check_output(self) -> None:
+        """Resolve `output` if all has come."""
+        with _output_lock:
+            future = self._output
+            if future is None or future.done() or not self.output_done:
+                return
+        future.set_result(None)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What is known so far. The same dict for as long as this future lives."""
+        if self._metadata is None:
+            self._metadata = Metadata(
+                msg_id=self.msg_id,
+                label=self.label,
+                submitted=parse_date(self.header.date),
+                engine_uuid=self.engine_uuid or None,
+                engine_id=self.engine_id,
+            )
+            self._fill_metadata()
+        return self._metadata
+
+    def _fill_metadata(self) -> None:
+        metadata, reply = self._metadata, self.reply_metadata
+        if metadata is None or reply is None or self.reply_header is None:
+            return
+        metadata.update(
+            engine_uuid=reply.engine or self.engine_uuid or None,
+            engine_id=self.engine_id,
+            started=parse_date(reply.started) if reply.started else None,
+            completed=parse_date(self.reply_header.date),
+            received=datetime.fromtimestamp(self.received or 0, timezone.utc),
+            status=reply.status,
+            is_broadcast=reply.is_broadcast,
+            is_coalescing=reply.is_coalescing,
+        )
+        if reply.label is not None:
+            metadata["label"] = reply.label
+
+    def replied(
+        self, header: Header, metadata: ReplyMetadata, engine_id: int | None, now: float
+    ) -> None:
+        """The reply has come; its result is set next."""
+        self.reply_header = header
+        self.reply_metadata = metadata
+        self.received = now
+        if engine_id is not None:
+            self.engine_id = engine_id
+        self._fill_metadata()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the reply; whether it came in time (seconds)."""
+        try:
+            self.exception(timeout)
+        except TimeoutError:
+            return self.done()
+        return True
+
+
+#: Guards the making of output futures. One lock for all: it is held for an instant.
+_output_lock = threading.Lock()
+
+
+class TaskTable:
+    """The tasks that have not ended, by message id, and by engine where that is known.
+
+    Used under the client's lock, except for reading.
+    """
+
+    def __init__(self) -> None:
+        self.pending: dict[str, MessageFuture] = {}
+        #: Ended, but some of their output is still to come.
+        self.awaiting_output: dict[str, MessageFuture] = {}
+
+    def add(self, task: MessageFuture) -> None:
+        """A task was, or is about to be, submitted."""
+        self.pending[task.msg_id] = task
+
+    def find(self, msg_id: str) -> MessageFuture | None:
+        """The task of that id, if anything of it is still to come."""
+        return self.pending.get(msg_id) or self.awaiting_output.get(msg_id)
+
+    def end(self, msg_id: str) -> MessageFuture | None:
+        """A task has ended: take it out."""
+        return self.pending.pop(msg_id, None)
+
+    def on_engine(self, uuid: str) -> list[MessageFuture]:
+        """The tasks that were sent to this engine by the client itself."""
+        return [task for task in list(self.pending.values()) if task.engine_uuid == uuid]
+
+    def drain(self) -> list[MessageFuture]:
+        """All tasks; none is left."""
+        tasks = list(self.pending.values())
+        self.pending.clear()
+        self.awaiting_output.clear()
+        return tasks

@@ -1,0 +1,5 @@
+"""``python -m ipyparallel.cluster``."""
+
+from .app import main
+
+main()
