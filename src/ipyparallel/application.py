@@ -46,7 +46,9 @@ class BaseParallelApplication(Application):
     aliases = base_aliases
     flags = base_flags
 
-    profile = Unicode("", help="Name of the IPython profile; by default 'default'.").tag(config=True)
+    profile = Unicode("", help="Name of the IPython profile; by default 'default'.").tag(
+        config=True
+    )
     profile_folder = Unicode("", help="Path of the profile folder, instead of a name.").tag(
         config=True
     )

@@ -97,10 +97,10 @@ class AsyncResult(Future[Any]):
 
     def _collect(self, results: list[Any]) -> list[Any]:
         """`results`, if none of them failed; else raises all failures as one."""
-        for child, result in zip(self._children, results, strict=True):
-            # not one of ours: what unpickling the result raised here, for example
-            if child.exception() is result and _is_local(result):
-                raise result
+        for child in self._children:
+            error = child.exception()
+            if error is not None and not isinstance(error, IPythonError):
+                raise error  # not remote: unpickling the result failed here, for example
         collected: list[Any] = collect_exceptions(results, self._fname)
         return collected
 
@@ -284,9 +284,7 @@ class AsyncResult(Future[Any]):
     def progress(self) -> int:
         """How many items are there so far."""
         sizes = self._chunk_sizes or [1] * len(self._children)
-        return sum(
-            size for size, child in zip(sizes, self._children, strict=True) if child.done()
-        )
+        return sum(size for size, child in zip(sizes, self._children, strict=True) if child.done())
 
     @property
     def elapsed(self) -> float:
@@ -439,11 +437,6 @@ def _outcome(child: MessageFuture) -> Any:
     return child.result() if error is None else error
 
 
-def _is_local(error: Any) -> bool:
-
-    return isinstance(error, BaseException) and not isinstance(error, IPythonError)
-
-
 def _seconds(timeout: float | None) -> float | None:
     return None if timeout is None or timeout < 0 else timeout
 
@@ -451,5 +444,3 @@ def _seconds(timeout: float | None) -> float | None:
 def _deadline(timeout: float | None) -> float | None:
     seconds = _seconds(timeout)
     return None if seconds is None else time.monotonic() + seconds
-
-

@@ -115,9 +115,7 @@ class Client(HasTraits):
         self._task_scheme = info.task_scheme
         token = new_id()
         interface = reachable(info.interface, info.location)
-        self._connection = Connection(
-            info, interface, self._dispatcher, b"token:" + token.encode()
-        )
+        self._connection = Connection(info, interface, self._dispatcher, b"token:" + token.encode())
         self._connection.start()
         try:
             self._connect(info, interface, token, timeout)
@@ -302,6 +300,16 @@ class Client(HasTraits):
             targets = None
         return LoadBalancedView(self, targets, **flags)
 
+    def activate(self, targets: Targets = "all", suffix: str = "") -> DirectView:
+        """Register the magics of a blocking view.
+
+        Raises
+        ------
+        NotImplementedError
+            This version has no magics yet.
+        """
+        raise NotImplementedError("the %px magics are not part of this version yet")
+
     # ---- waiting
 
     @property
@@ -454,9 +462,7 @@ class Client(HasTraits):
 
     # ---- sending
 
-    def _request(
-        self, channel: str, msg_type: str, content: Any, uuid: str = ""
-    ) -> MessageFuture:
+    def _request(self, channel: str, msg_type: str, content: Any, uuid: str = "") -> MessageFuture:
         """Send a request that no user code answers; its future gives the reply's content."""
         header = self.session.header(msg_type)
         task = MessageFuture(header, engine_uuid=uuid)
@@ -563,7 +569,10 @@ def _closer(client: Client) -> Any:
 
 
 def _no_answer(info: ClientInfo, url: str, timeout: float) -> str:
-    text = f"Hub connection request timed out: the controller at {url} did not answer in {timeout:g} s."
+    text = (
+        f"Hub connection request timed out: the controller at {url}"
+        f" did not answer in {timeout:g} s."
+    )
     if refused(url):
         return f"{text} Nobody listens there: the controller has stopped, and its file is stale."
     if is_loopback(info.interface) and not is_local(info.location):

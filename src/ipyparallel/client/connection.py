@@ -19,7 +19,7 @@ import zmq
 
 from ..protocol.connection import ClientInfo
 from ..transport.liveness import Patience, is_connected, refused, watch
-from ..transport.sockets import new_socket, receive, send
+from ..transport.sockets import descriptor, has_input, new_socket, receive, send
 
 Socket = zmq.Socket[bytes]
 
@@ -120,7 +120,7 @@ class Connection:
             socket = self._requests[channel]
             send(socket, frames)
             # sending may have used up the sign that something came meanwhile
-            missed = socket.getsockopt(zmq.EVENTS) & zmq.POLLIN
+            missed = has_input(socket)
         if missed:
             self._wake()
 
@@ -144,14 +144,12 @@ class Connection:
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
         for socket, _ in self._handlers:
-            poller.register(socket.getsockopt(zmq.FD), select.POLLIN)
+            poller.register(descriptor(socket), select.POLLIN)
         try:
             while not self.closed:
                 # read before sleeping: what came earlier gives no sign any more
                 while self._read_all():
                     pass
-                if self.closed:
-                    break
                 if self._patience.waiting:
                     self._look()
                     poller.poll(_LOOK * 1000)
@@ -166,7 +164,7 @@ class Connection:
         """Read and handle what is there; whether there may be more."""
         more = False
         for socket, handle in self._handlers:
-            batch = []
+            batch: list[list[Any]] = []
             with self._lock:
                 if self.closed:
                     return False

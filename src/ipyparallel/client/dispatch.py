@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -63,13 +63,11 @@ class Dispatcher:
 
     # ---- submitting, in any thread
 
-    def expect(self, tasks: list[MessageFuture]) -> None:
+    def expect(self, tasks: Sequence[MessageFuture]) -> None:
         """Add tasks that are about to be sent.
 
         Raises
         ------
-        EngineError
-            One of them is meant for an engine that has died meanwhile.
         ControllerLost
             The controller is gone.
         """
@@ -79,7 +77,7 @@ class Dispatcher:
             for task in tasks:
                 self.tasks.add(task)
 
-    def withdraw(self, tasks: list[MessageFuture]) -> None:
+    def withdraw(self, tasks: Sequence[MessageFuture]) -> None:
         """Take tasks out that could not be sent after all."""
         with self.lock:
             for task in tasks:

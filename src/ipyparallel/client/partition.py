@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import Any, Protocol
 
 
@@ -30,7 +30,7 @@ def bounds(length: int, parts: int) -> list[tuple[int, int]]:
     edges = [0]
     for i in range(parts):
         edges.append(edges[-1] + size + (i < extra))
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 class Block:

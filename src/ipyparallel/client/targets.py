@@ -34,7 +34,7 @@ def resolve(targets: Targets, ids: Sequence[int]) -> list[int]:
         raise NoEnginesRegistered
     if targets is None or (isinstance(targets, str) and targets == "all"):
         return list(ids)
-    if isinstance(targets, bool) or isinstance(targets, str):
+    if isinstance(targets, (bool, str)):
         raise TypeError(f"targets must be ids, a slice of them or 'all', not {targets!r}")
     if isinstance(targets, int):
         return [_one(targets, ids)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ..protocol.messages import Header, ReplyMetadata
@@ -95,7 +95,7 @@ class MessageFuture(Future[Any]):
             engine_id=self.engine_id,
             started=parse_date(reply.started) if reply.started else None,
             completed=parse_date(self.reply_header.date),
-            received=datetime.fromtimestamp(self.received or 0, timezone.utc),
+            received=datetime.fromtimestamp(self.received or 0, UTC),
             status=reply.status,
             is_broadcast=reply.is_broadcast,
             is_coalescing=reply.is_coalescing,

@@ -43,6 +43,8 @@ async def wait_until_registered(cluster: Cluster, client: Client, n: int | None 
         return
     ready: asyncio.Future[Any] = asyncio.wrap_future(registered)
     ended = {asyncio.ensure_future(launcher.join()): launcher for launcher in launchers}
+    for launcher in launchers:
+        launcher.log_failure = False
     try:
         await asyncio.wait([ready, *ended], return_when=asyncio.FIRST_COMPLETED)
         stopped = [launcher for future, launcher in ended.items() if future.done()]
@@ -56,6 +58,8 @@ async def wait_until_registered(cluster: Cluster, client: Client, n: int | None 
     finally:
         for future in (ready, *ended):
             future.cancel()
+        for launcher in launchers:
+            launcher.log_failure = True
 
 
 def failure_text(launcher: BaseLauncher, what: str) -> str:

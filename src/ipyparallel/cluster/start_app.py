@@ -14,6 +14,7 @@ from traitlets.config import catch_config_error
 
 from ..application import BaseParallelApplication, base_aliases, base_flags
 from ..error import EngineError
+from ..protocol.profiles import log_folder
 from .cluster import Cluster
 from .launchers.base import BaseLauncher, LauncherError
 from .launchers.local import LocalControllerLauncher, LocalEngineSetLauncher
@@ -255,3 +256,4 @@ class IPClusterStart(IPClusterEngines):
         arguments += [f"profile={self.profile!r}"] if self.profile and not arguments else []
         arguments += [f"cluster_id={self.cluster_id!r}"] if self.cluster_id else []
         self.log.info("Connect with: ipyparallel.Client(%s)", ", ".join(arguments))
+        self.log.info("Logs are in %s", log_folder(cluster.profile_dir))

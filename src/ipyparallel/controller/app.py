@@ -175,12 +175,11 @@ class IPController(BaseParallelApplication):
             "location": self.location,
         }
         client = ClientInfo(
-            **common,
-            **ports.client,
+            **{**common, **ports.client},
             ssh=self.ssh_server,
             task_scheme=TaskScheduler(parent=self).scheme_name,
         )
-        engine = EngineInfo(**common, **ports.engine, ssh=self.engine_ssh_server)
+        engine = EngineInfo(**{**common, **ports.engine}, ssh=self.engine_ssh_server)
         return client, engine
 
     def _write(self, engine: EngineInfo, client: ClientInfo, files: list[Path]) -> None:

@@ -19,7 +19,6 @@ import zmq
 from ..protocol.messages import EngineNotice
 from ..protocol.session import InvalidMessage, Message, Session
 from ..transport.channel import Channel
-from ..transport.sockets import HUB
 from . import link, queries
 from .direct_queues import DirectQueues
 from .hearts import Hearts

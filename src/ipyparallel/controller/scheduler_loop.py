@@ -97,7 +97,7 @@ class SchedulerLoop:
         try:
             while not self._stopped:
                 needs_tick = self._machine.needs_tick
-                poller.poll(LONG * 1000 if needs_tick else None)
+                poller.poll(int(LONG * 1000) if needs_tick else None)
                 # The hub comes first: a client may know of an engine only after the hub said so
                 # here, and its task must not come before. Then replies, which free engines.
                 for socket, handler in zip(sockets, handlers, strict=True):

@@ -45,6 +45,6 @@ class Tokens:
         self._check(token)
 
     def _check(self, token: str) -> None:
-        if token in self._waiting and self._seen.get(token) == _CHANNELS:
+        if token in self._waiting and self._seen.get(token, set()) == _CHANNELS:
             del self._seen[token]
             self._waiting.pop(token)()

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import zmq
-from IPython.core.profiledir import ProfileDir
 from ipykernel.iostream import IOPubThread
+from IPython.core.profiledir import ProfileDir
 from tornado.ioloop import IOLoop
 from traitlets.config import Configurable
 

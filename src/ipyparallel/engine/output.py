@@ -57,7 +57,7 @@ class KernelSession(JupyterSession):
             self._counted_id = ""
             return self._count
 
-    def send(  # type: ignore[override]
+    def send(
         self,
         stream: Any,
         msg_or_type: Any,

@@ -78,9 +78,7 @@ class Supervisor:
         Is an engine: called in each new process; what it returns is the exit code.
     """
 
-    def __init__(
-        self, info: EngineInfo, run: Callable[[Birth], int], log: logging.Logger
-    ) -> None:
+    def __init__(self, info: EngineInfo, run: Callable[[Birth], int], log: logging.Logger) -> None:
         self._info = info
         self._run = run
         self._log = log
@@ -154,7 +152,7 @@ class Supervisor:
             code = self._run(birth)
         except KeyboardInterrupt:
             code = 128 + signal.SIGINT
-        except Exception:
+        except Exception:  # noqa: BLE001  (this process ends here, whatever it was)
             self._log.exception("The engine failed")
         finally:
             logging.shutdown()

@@ -9,7 +9,7 @@ import zmq
 
 from ..protocol.connection import EngineInfo
 from ..transport.liveness import watch
-from ..transport.sockets import new_socket
+from ..transport.sockets import descriptor, has_input, new_socket
 
 Socket = zmq.Socket[bytes]
 
@@ -64,11 +64,11 @@ def connect(info: EngineInfo, interface: str, uuid: str) -> EngineSockets:
 async def wait_readable(socket: Socket) -> None:
     """Return when a message waits in the socket."""
     loop = asyncio.get_running_loop()
-    fd = socket.getsockopt(zmq.FD)
-    while not socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
-        changed = loop.create_future()
-        loop.add_reader(fd, lambda f=changed: f.done() or f.set_result(None))
+    fd = descriptor(socket)
+    while not has_input(socket):
+        changed = asyncio.Event()
+        loop.add_reader(fd, changed.set)
         try:
-            await changed
+            await changed.wait()
         finally:
             loop.remove_reader(fd)

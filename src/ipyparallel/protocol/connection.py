@@ -55,14 +55,17 @@ class EngineInfo(ConnectionInfo, kw_only=True):
     broadcast: list[int] = []
 
 
+# fmt: off
 _CLIENT_ORDER = (
-    "ssh interface registration control mux task task_scheme iopub notification broadcast"
-    " key curve_serverkey location pack unpack signature_scheme"
-).split()
+    "ssh", "interface", "registration", "control", "mux", "task", "task_scheme", "iopub",
+    "notification", "broadcast", "key", "curve_serverkey", "location", "pack", "unpack",
+    "signature_scheme",
+)
 _ENGINE_ORDER = (
-    "ssh interface registration control mux task iopub hb_ping hb_pong broadcast"
-    " key curve_serverkey location pack unpack signature_scheme"
-).split()
+    "ssh", "interface", "registration", "control", "mux", "task", "iopub", "hb_ping", "hb_pong",
+    "broadcast", "key", "curve_serverkey", "location", "pack", "unpack", "signature_scheme",
+)
+# fmt: on
 
 Info = TypeVar("Info", ClientInfo, EngineInfo)
 

@@ -14,7 +14,7 @@ import os
 import uuid
 from array import array
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -293,10 +293,10 @@ def new_key() -> str:
 
 def utc_date() -> str:
     """The present, ISO 8601 in UTC with microseconds, ending in ``Z``."""
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z"
+    return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def parse_date(text: str) -> datetime:
     """The moment that a date of a message names, aware; dates without a zone are UTC."""
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -40,7 +40,7 @@ def pack_call(
     """
     try:
         function_frames = functions.frames(func)
-    except Exception as e:  # noqa: BLE001  (an object's own pickling may raise anything)
+    except Exception as e:
         raise _unpicklable(f"the function {_name(func)}", e) from e
     content = (
         _CONTENT_ONE
@@ -58,7 +58,7 @@ def _pack_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any], func: Any)
             return [pickle.dumps((args, kwargs), PROTOCOL)]
     try:
         return serialize((args, dict(kwargs)))
-    except Exception as e:  # noqa: BLE001
+    except Exception as e:
         raise _unpicklable(_culprit(args, kwargs), e, f" for {_name(func)}") from e
 
 

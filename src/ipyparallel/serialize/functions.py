@@ -90,11 +90,7 @@ class LoadedFunctions:
             return known
         func = deserialize(frames)
         # a module's function is loaded by name each time: the module may have been reloaded
-        if (
-            len(frames[0]) <= _MAX_BYTES
-            and _constants(func) is not None
-            and _is_interactive(func)
-        ):
+        if len(frames[0]) <= _MAX_BYTES and _constants(func) is not None and _is_interactive(func):
             if len(self._known) >= LIMIT:
                 self._known.clear()
             self._known[frames[0]] = func

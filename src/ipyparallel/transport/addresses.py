@@ -20,9 +20,7 @@ def is_local(location: str) -> bool:
     """Whether `location`, a host name or an address, is this host."""
     if not location or location in _LOOPBACK or location == socket.gethostname():
         return True
-    addresses = {
-        entry.address for entries in psutil.net_if_addrs().values() for entry in entries
-    }
+    addresses = {entry.address for entries in psutil.net_if_addrs().values() for entry in entries}
     return location in addresses
 
 

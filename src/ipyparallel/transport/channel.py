@@ -13,7 +13,7 @@ from typing import Any
 
 import zmq
 
-from .sockets import receive, send
+from .sockets import descriptor, has_input, receive, send
 
 #: Messages read in one go before others on the loop have their turn.
 BATCH = 200
@@ -43,7 +43,7 @@ class Channel:
         self.socket = socket
         self._on_message = on_message
         self._loop = loop or asyncio.get_running_loop()
-        self._fd = socket.getsockopt(zmq.FD)
+        self._fd = descriptor(socket)
         self._check_due = False
         self._loop.add_reader(self._fd, self._read)
         # what arrived before the reader was added gives no sign any more
@@ -52,7 +52,7 @@ class Channel:
     def send(self, frames: list[Any]) -> None:
         """Send a message, from the loop's thread."""
         send(self.socket, frames)
-        if not self._check_due and self.socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        if not self._check_due and has_input(self.socket):
             self._check_soon()
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import zmq
 
@@ -55,6 +55,16 @@ def new_socket(
         # a peer that reconnects under its old identity takes the place of its dead connection
         socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
     return socket
+
+
+def descriptor(socket: zmq.Socket[bytes]) -> int:
+    """The descriptor that becomes readable, once, when something about the socket has changed."""
+    return cast(int, socket.getsockopt(zmq.FD))
+
+
+def has_input(socket: zmq.Socket[bytes]) -> bool:
+    """Whether a message waits in the socket."""
+    return bool(cast(int, socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
 
 
 def receive(socket: zmq.Socket[bytes]) -> list[Any]:

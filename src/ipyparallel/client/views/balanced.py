@@ -47,7 +47,7 @@ class LoadBalancedView(View):
             }
         )
 
-    def map(
+    def map(  # type: ignore[override]
         self,
         f: Callable[..., Any],
         *sequences: Iterable[Any],

@@ -72,9 +72,7 @@ class View(HasTraits):
         """
         for name, value in flags.items():
             if name not in self._flag_names:
-                raise KeyError(
-                    f"Invalid name: {name!r} (flags are: {', '.join(self._flag_names)})"
-                )
+                raise KeyError(f"Invalid name: {name!r} (flags are: {', '.join(self._flag_names)})")
             setattr(self, name, value)
         return self
 
@@ -111,7 +109,9 @@ class View(HasTraits):
         result = self._apply(_ipp_func, args, kwargs)
         return self._finish(result, self.block)
 
-    def apply_async(self, _ipp_func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
+    def apply_async(
+        self, _ipp_func: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> AsyncResult:
         """Like `apply`; returns an AsyncResult whether the view blocks or not."""
         return self._apply(_ipp_func, args, kwargs)
 
@@ -142,7 +142,9 @@ class View(HasTraits):
         _no_block(options)
         return self.map(f, *sequences, block=True, **options)
 
-    def imap(self, f: Callable[..., Any], *sequences: Iterable[Any], **options: Any) -> Iterator[Any]:
+    def imap(
+        self, f: Callable[..., Any], *sequences: Iterable[Any], **options: Any
+    ) -> Iterator[Any]:
         """Like `map`; an iterator over the results."""
         return iter(self.map_async(f, *sequences, **options))
 

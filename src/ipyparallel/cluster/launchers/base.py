@@ -55,7 +55,7 @@ class BaseLauncher(AsyncFirst, LoggingConfigurable):
     profile_dir = Unicode(help="The profile folder of the cluster.").tag(to_dict=True)
     cluster_id = Unicode(help="The cluster's id.").tag(to_dict=True)
     state = Enum(["before", "running", "after"], default_value="before").tag(to_dict=True)
-    identifier = Unicode(help="Names it in logs and files.")
+    identifier = Unicode(help="Names it in logs and files.").tag(to_dict=True)
 
     #: What it starts, as in log messages and file names.
     name = "process"
@@ -65,6 +65,8 @@ class BaseLauncher(AsyncFirst, LoggingConfigurable):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stop_data: StopData | None = None
+        #: Whether to log a failure with its output; not while somebody waits who will raise it.
+        self.log_failure = True
         self._stopped: Future[StopData] = Future()
         # whoever gives up waiting must not cancel it for the others
         self._stopped.set_running_or_notify_cancel()

@@ -76,7 +76,8 @@ class LocalProcessLauncher(BaseLauncher):
 
     def _process_ended(self, ended: Future[int | None]) -> None:
         data = {"exit_code": ended.result(), "pid": self.pid, "identifier": self.identifier}
-        if not self._stop_asked and data["exit_code"] not in (0, None, -signal.SIGTERM):
+        failed = data["exit_code"] not in (0, None, -signal.SIGTERM)
+        if failed and self.log_failure and not self._stop_asked:
             self.log.warning(
                 "%s failed with exit code %s. The end of its output (all of it is in %s):\n%s",
                 self.identifier,

@@ -76,6 +76,7 @@ class ControllerLauncher(BaseLauncher):
             timeout = self.connection_info_timeout
         deadline = time.monotonic() + timeout
         stopped = asyncio.ensure_future(self.join())
+        self.log_failure = False
         try:
             while True:
                 try:
@@ -90,6 +91,7 @@ class ControllerLauncher(BaseLauncher):
                     )
                 await asyncio.wait([stopped], timeout=FILE_POLL_SECONDS)
         finally:
+            self.log_failure = True
             stopped.cancel()
 
     def _read_connection_files(self) -> dict[str, dict[str, Any]]:
