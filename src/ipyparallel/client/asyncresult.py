@@ -88,21 +88,19 @@ class AsyncResult(Future[Any]):
         return [_outcome(child) for child in self._children]
 
     def _reconstruct(self) -> Any:
+        if not self._return_exceptions:
+            self._raise_failures()
         results = self._raw()
-        if self._single:
-            if isinstance(results[0], BaseException) and not self._return_exceptions:
-                raise results[0]
-            return results[0]
-        return results if self._return_exceptions else self._collect(results)
+        return results[0] if self._single else results
 
-    def _collect(self, results: list[Any]) -> list[Any]:
-        """`results`, if none of them failed; else raises all failures as one."""
-        for child in self._children:
-            error = child.exception()
-            if error is not None and not isinstance(error, IPythonError):
-                raise error  # not remote: unpickling the result failed here, for example
-        collected: list[Any] = collect_exceptions(results, self._fname)
-        return collected
+    def _raise_failures(self) -> None:
+        """Raise what failed, if anything did: the one error, or all of them as one."""
+        errors = [error for child in self._children if (error := child.exception()) is not None]
+        for error in errors:
+            # not remote: unpickling the result failed here, for example
+            if self._single or not isinstance(error, IPythonError):
+                raise error
+        collect_exceptions(errors, self._fname)
 
     def get(self, timeout: float | None = None, return_exceptions: bool | None = None) -> Any:
         """Wait for the result and return it.
@@ -127,21 +125,13 @@ class AsyncResult(Future[Any]):
             raise TimeoutError("Result not ready.")
         if return_exceptions is None or return_exceptions == self._return_exceptions:
             return self.result()
-        if return_exceptions:
-            results = self._raw()
-            return results[0] if self._single else self._join(results)
-        return self._without_exceptions()
+        if not return_exceptions:
+            self._raise_failures()
+        results = self._raw()
+        return results[0] if self._single else self._join(results)
 
     def _join(self, results: list[Any]) -> Any:
         return results
-
-    def _without_exceptions(self) -> Any:
-        results = self._raw()
-        if self._single:
-            if isinstance(results[0], BaseException):
-                raise results[0]
-            return results[0]
-        return self._join(self._collect(results))
 
     @property
     def r(self) -> Any:
@@ -181,7 +171,7 @@ class AsyncResult(Future[Any]):
         """
         if not self.done():
             raise RuntimeError("Not ready: call wait() or get() first.")
-        return not any(isinstance(result, BaseException) for result in self._raw())
+        return all(child.exception() is None for child in self._children)
 
     def wait_for_output(self, timeout: float | None = -1) -> bool:
         """Wait until all output is there, too; whether it is, after so many seconds."""
@@ -239,10 +229,7 @@ class AsyncResult(Future[Any]):
 
     def _iterate(self) -> Iterator[Any]:
         for child in self._children:
-            result = _outcome(child)
-            if isinstance(result, BaseException) and not self._return_exceptions:
-                raise result
-            yield result
+            yield _outcome(child) if self._return_exceptions else child.result()
 
     # ---- metadata
 
@@ -416,13 +403,10 @@ class AsyncMapResult(AsyncResult):
     def _iterate(self) -> Iterator[Any]:
         children = self._children if self._ordered else as_they_end(self._children)
         for child in children:
-            result = _outcome(child)
-            if not isinstance(result, BaseException):
-                yield from result
-            elif self._return_exceptions:
-                yield result
+            if self._return_exceptions and (error := child.exception()) is not None:
+                yield error
             else:
-                raise result
+                yield from child.result()
 
 
 def as_they_end(children: Sequence[MessageFuture]) -> Iterator[MessageFuture]:

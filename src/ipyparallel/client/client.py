@@ -220,9 +220,7 @@ class Client(HasTraits):
             An engine left meanwhile.
         """
         if n is None:
-            n = getattr(self.cluster, "n", None)
-            if n is None:
-                raise TypeError("wait_for_engines needs n: how many engines to wait for")
+            n = self._expected_engines()
         if not block:
             future: Future[None] = Future()
             self._engine_table.callbacks.append(_Waiting(self, n, future).on_event)
@@ -261,6 +259,11 @@ class Client(HasTraits):
             if bar is not None:
                 bar.close()
         return None
+
+    def _expected_engines(self) -> int:
+        if self.cluster is None:
+            raise TypeError("wait_for_engines needs n, the number of engines to wait for")
+        return self.cluster.n or sum(engines.n for engines in self.cluster.engines.values())
 
     # ---- views
 

@@ -74,9 +74,8 @@ class IPClusterStop(BaseParallelApplication):
                 self._stop(cluster)
             return
         found = [self._find(cluster_id) for cluster_id in self.extra_args or [self.cluster_id]]
-        for cluster in found:
-            if cluster is not None:
-                self._stop(cluster)
+        for running in filter(None, found):
+            self._stop(running)
         if None in found:
             self.exit(ALREADY_STOPPED)
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import json
 import os
 import sys
 import time
-import weakref
 from collections.abc import Awaitable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from .._async import AsyncFirst, blocking, run_blocking
+from .at_exit import stop_at_exit
 from .launchers.roles import EngineLauncher
 from .readiness import wait_until_registered
 from .settings import cpu_count
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 #: How long the controller goes on while engines are stopping.
 HEAD_START_SECONDS = 1
-
-#: The clusters of this process that may have to be stopped when it ends.
-_clusters: weakref.WeakSet[Cluster] = weakref.WeakSet()
 
 
 class Cluster(AsyncFirst, StoredCluster):
@@ -87,7 +83,7 @@ class Cluster(AsyncFirst, StoredCluster):
         self.log.info("Starting the controller with %s", type(launcher).__name__)
         await launcher.start()
         self._add_controller(launcher)
-        _clusters.add(self)
+        stop_at_exit(self)
 
     start_controller_sync = blocking(start_controller)
 
@@ -131,7 +127,7 @@ class Cluster(AsyncFirst, StoredCluster):
         self.log.info("Starting %i engines with %s", n, type(launcher).__name__)
         await launcher.start(n)
         self._add_engines(engine_set_id, launcher)
-        _clusters.add(self)
+        stop_at_exit(self)
         return engine_set_id
 
     start_engines_sync = blocking(start_engines)
@@ -304,9 +300,9 @@ class Cluster(AsyncFirst, StoredCluster):
         run_blocking(self.__aexit__())
 
     def __del__(self) -> None:
-        self._stop_if_forgotten()
+        self.stop_if_forgotten()
 
-    def _stop_if_forgotten(self) -> None:
+    def stop_if_forgotten(self) -> None:
         # the first, if not even the constructor came to its end
         if getattr(self, "_owner", None) != os.getpid() or not self.shutdown_atexit:
             return
@@ -320,9 +316,3 @@ async def _all(awaitables: Iterable[Awaitable[Any]]) -> None:
     for result in await asyncio.gather(*awaitables, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
-
-
-@atexit.register
-def _stop_clusters() -> None:
-    for cluster in list(_clusters):
-        cluster._stop_if_forgotten()

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .cluster import Cluster
 
 
+EARLY_END = "stopped before all engines were ready"
+
+
 async def wait_until_registered(cluster: Cluster, client: Client, n: int | None = None) -> None:
     """Wait for the engines; fail as soon as the controller or an engine set stops.
 
@@ -32,29 +35,36 @@ async def wait_until_registered(cluster: Cluster, client: Client, n: int | None 
     TimeoutError
         Not all of them came within the cluster's `engine_timeout`.
     """
+    if not cluster.engines and cluster.last_stopped is not None:
+        raise EngineError(failure_text(cluster.last_stopped, EARLY_END))
     launchers: list[BaseLauncher] = [*cluster.engines.values()]
     if n is None:
         n = sum(launcher.n for launcher in cluster.engines.values())
     if cluster.controller is not None:
         launchers.append(cluster.controller)
-    registered = client.wait_for_engines(n, timeout=cluster.engine_timeout, block=False)
-    # whatever its result is: a Future, a coroutine's, or None if they are there
+    timeout = cluster.engine_timeout if cluster.engine_timeout >= 0 else None
+    # its own deadline would leave no time to say why
+    registered = client.wait_for_engines(n, timeout=-1, block=False)
     if registered is None:
         return
     ready: asyncio.Future[Any] = asyncio.wrap_future(registered)
-    ended = {asyncio.ensure_future(launcher.join()): launcher for launcher in launchers}
+    ended: dict[asyncio.Future[Any], BaseLauncher] = {
+        asyncio.ensure_future(launcher.join()): launcher for launcher in launchers
+    }
     for launcher in launchers:
         launcher.log_failure = False
     try:
-        await asyncio.wait([ready, *ended], return_when=asyncio.FIRST_COMPLETED)
-        stopped = [launcher for future, launcher in ended.items() if future.done()]
-        if stopped:
-            raise EngineError(failure_text(stopped[0], "stopped before all engines were ready"))
-        try:
+        await asyncio.wait([ready, *ended], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if stopped := [launcher for future, launcher in ended.items() if future.done()]:
+            raise EngineError(failure_text(stopped[0], EARLY_END))
+        if ready.done():
             ready.result()
-        except TimeoutError as e:
-            engines = cluster.engine_set
-            raise TimeoutError(failure_text(engines, str(e)) if engines else str(e)) from None
+            return
+        problem = (
+            f"{n} engines not ready in {timeout:g} seconds. Currently ready: {len(client.ids)}"
+        )
+        engines = cluster.engine_set
+        raise TimeoutError(failure_text(engines, problem) if engines else problem)
     finally:
         for future in (ready, *ended):
             future.cancel()

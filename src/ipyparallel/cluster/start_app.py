@@ -142,11 +142,15 @@ class IPClusterEngines(BaseParallelApplication):
             task.add_done_callback(tasks.discard)
 
         if sys.platform == "win32":
-            old = signal.signal(
-                signal.SIGINT, lambda *_: loop.call_soon_threadsafe(asked.set) and None
-            )
-            yield asked
-            signal.signal(signal.SIGINT, old)
+            # its event loop knows no signals
+            def interrupt(number: int, frame: object) -> None:
+                loop.call_soon_threadsafe(asked.set)
+
+            old = signal.signal(signal.SIGINT, interrupt)
+            try:
+                yield asked
+            finally:
+                signal.signal(signal.SIGINT, old)
             return
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, asked.set)

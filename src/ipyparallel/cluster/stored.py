@@ -34,6 +34,8 @@ class StoredCluster(ClusterSettings):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._lock = threading.RLock()
+        #: The engine set that has stopped last.
+        self.last_stopped: EngineLauncher | None = None
         #: What we know to be in the cluster file.
         self._in_file: dict[str, Any] | None = None
 
@@ -78,6 +80,7 @@ class StoredCluster(ClusterSettings):
     ) -> None:
         self.log.info("Engine set %s stopped: %s", engine_set_id, data)
         with self._lock:
+            self.last_stopped = launcher
             if self.engines.get(engine_set_id) is launcher:
                 del self.engines[engine_set_id]
                 self._follow_in_file()

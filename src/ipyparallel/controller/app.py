@@ -156,6 +156,8 @@ class IPController(BaseParallelApplication):
         finally:
             hub.close()
             scheduler.join()
+            for idle in channels.idle:
+                idle.close()
             # makes the relays end, and waits until the last messages have left
             context.term()
 

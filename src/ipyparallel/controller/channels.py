@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import zmq
 
@@ -20,7 +21,7 @@ class Ports:
     """Where each channel is bound."""
 
     registration: int
-    engine: dict[str, int]
+    engine: dict[str, Any]
     client: dict[str, int]
 
 
@@ -77,7 +78,12 @@ class Channels:
     task_clients: Socket
     task_engines: Socket
     scheduler_link: Socket
+    #: Bound, but used by nobody.
+    idle: list[Socket]
 
+
+#: ROUTER identity of the broadcast channel, on the engines' side.
+BROADCAST_OUT = b"sub_scheduler_0"
 
 #: Milliseconds that the last messages of the hub have to leave when the controller stops.
 _LINGER = 1000
@@ -86,7 +92,7 @@ _LINGER = 1000
 def open_channels(context: Context, interface: str, ports: Iterator[int]) -> Channels:
     """Bind everything. The order decides which port each channel gets."""
     binder = Binder(context, interface, ports)
-    engine: dict[str, int] = {}
+    engine: dict[str, Any] = {}
     client: dict[str, int] = {}
     queries, registration = binder.bind(zmq.ROUTER, linger=_LINGER)
     control_out, engine["control"] = binder.bind(zmq.ROUTER, CONTROL_OUT)
@@ -95,6 +101,9 @@ def open_channels(context: Context, interface: str, ports: Iterator[int]) -> Cha
     output_in, engine["iopub"] = binder.bind(zmq.XSUB)
     ping, engine["hb_ping"] = binder.bind(zmq.PUB)
     pong, engine["hb_pong"] = binder.bind(zmq.ROUTER)
+    # Nothing comes over it, but a published engine does not start without one to connect to.
+    broadcast_out, broadcast_port = binder.bind(zmq.ROUTER, BROADCAST_OUT)
+    engine["broadcast"] = [broadcast_port]
     control_in, client["control"] = binder.bind(zmq.ROUTER, b"control_in")
     mux_in, client["mux"] = binder.bind(zmq.ROUTER, b"mux_in")
     task_in, client["task"] = binder.bind(zmq.ROUTER, b"task_in", linger=_LINGER)
@@ -138,5 +147,11 @@ def open_channels(context: Context, interface: str, ports: Iterator[int]) -> Cha
         output_relay(output_in, output_out),
     ]
     return Channels(
-        Ports(registration, engine, client), hub, relays, task_in, task_out, scheduler_link
+        Ports(registration, engine, client),
+        hub,
+        relays,
+        task_in,
+        task_out,
+        scheduler_link,
+        [broadcast_out],
     )

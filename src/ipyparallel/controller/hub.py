@@ -36,6 +36,12 @@ COMING_PERIOD = 0.25
 REGISTRATION_TIMEOUT = 30.0
 
 
+class RecallReply(msgspec.Struct):
+    """An engine's answer to a ``recall_request``: the tasks it gives back."""
+
+    returned: list[str] = []
+
+
 @dataclass(slots=True)
 class HubSockets:
     """The hub's ends of the controller's channels, bound or connected."""
@@ -227,8 +233,12 @@ class Hub:
         if message.header.msg_type == "engine_ready":
             self._reached(uuid, channel)
         elif message.header.msg_type == "recall_reply":
-            msg_ids = message.content().get("returned", [])
-            self._scheduler.send([link.encode(link.TasksReturned(uuid, msg_ids))])
+            try:
+                reply: RecallReply = message.read_content(RecallReply)
+            except ValueError as e:
+                self.log.warning("Dropped a message on the %s channel: %s", channel, e)
+                return
+            self._scheduler.send([link.encode(link.TasksReturned(uuid, reply.returned))])
 
     def _reached(self, uuid: str, channel: str) -> None:
         if self.registry.reached(uuid, channel):
@@ -250,7 +260,11 @@ class Hub:
                 self._loads.pop(load.number)(load)
 
     def ask_load(self, then: Callable[[link.Load], None]) -> None:
-        """Call `then` with what the task scheduler has to do."""
+        """Call `then` with what the task scheduler has to do.
+
+        By then the direct traffic that passed before is counted, too.
+        """
+        self._observed.read_now()
         self._load_number += 1
         self._loads[self._load_number] = then
         self._scheduler.send([link.encode(link.LoadRequest(self._load_number))])
@@ -273,7 +287,7 @@ class Hub:
                     self.direct.requested(uuid, msg_id)
             else:
                 self.direct.replied(message.idents[2].decode(), message.parent.msg_id)
-        except (InvalidMessage, msgspec.MsgspecError, UnicodeDecodeError, IndexError):
+        except (ValueError, RecursionError, IndexError):
             return
 
     # ---- hearts

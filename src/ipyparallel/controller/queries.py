@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..error import wrap_exception
 from ..protocol.messages import (
-    ConnectionReply,
     ConnectionRequest,
     QueueRequest,
     RegistrationReply,
@@ -43,11 +42,12 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
 
     def connected() -> None:
         engines = hub.registry.ready
-        content = ConnectionReply(
-            {str(engine.id): engine.uuid for engine in engines},
-            [engine.uuid for engine in engines if engine.native],
-            "ok",
-        )
+        # every key is there, also when there are no engines: published clients rely on it
+        content = {
+            "status": "ok",
+            "engines": {str(engine.id): engine.uuid for engine in engines},
+            "native": [engine.uuid for engine in engines if engine.native],
+        }
         reply("connection_reply", content)
 
     hub.when_subscribed(request.token, connected)

@@ -12,17 +12,20 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import msgspec
 import zmq
 
 from ..error import ImpossibleDependency, describe_exception
 from ..protocol.messages import decode_reply_metadata, decode_task_metadata
-from ..protocol.session import InvalidMessage, Session, utc_date
+from ..protocol.session import Session, utc_date
 from ..scheduling.commands import Command, Deliver, Dispatch, Fail, Recall
 from ..scheduling.machine import LONG, TaskMachine
 from ..scheduling.state import Job
 from ..transport.sockets import receive, send
 from . import link
+
+#: What reading a message may raise. Text that is not UTF-8 and text that is nested too deeply are
+#: not among msgspec's own errors.
+UNREADABLE = (ValueError, RecursionError)
 
 #: Messages of one kind handled before the others have their turn.
 BATCH = 100
@@ -142,7 +145,7 @@ class SchedulerLoop:
         try:
             message = self._session.parse(frames)
             metadata = decode_task_metadata(message.metadata_frame)
-        except (InvalidMessage, msgspec.MsgspecError) as e:
+        except UNREADABLE as e:
             self._log.warning("Dropped a message on the task channel: %s", e)
             return
         if len(message.idents) != 1:
@@ -151,7 +154,13 @@ class SchedulerLoop:
         header = message.header
         submission = Submission(frames[0], message.header_frame, header.msg_type, frames)
         job = Job(header.msg_id, frozenset(metadata.targets or ()), submission)
-        if metadata.after or metadata.follow:
+        error: Exception
+        if header.msg_type != "apply_request":
+            # an engine might never answer, and would count as busy for ever
+            self._log.warning("Refused a task: %r is not an apply_request", header.msg_type)
+            error = ValueError(f"a balanced task is an apply_request, not {header.msg_type!r}")
+            self._fail(Fail(job, error))
+        elif metadata.after or metadata.follow:
             error = ImpossibleDependency("this controller does not resolve dependencies")
             self._fail(Fail(job, error))
         elif header.msg_id in self._machine.jobs:
@@ -168,8 +177,14 @@ class SchedulerLoop:
                 return
             metadata = decode_reply_metadata(message.metadata_frame)
             parent = message.parent
-        except (InvalidMessage, msgspec.MsgspecError, UnicodeDecodeError) as e:
+        except UNREADABLE as e:
             self._log.warning("Dropped a message of an engine on the task channel: %s", e)
+            return
+        if len(message.idents) != 2 or not message.header.msg_type.endswith("_reply"):
+            self._log.warning(
+                "Dropped a message of an engine on the task channel: %r is not a reply to a client",
+                message.header.msg_type,
+            )
             return
         seconds = metadata.elapsed if isinstance(metadata.elapsed, float) else -1.0
         self._machine.finished(uuid, parent.msg_id, seconds, frames, time.monotonic())
@@ -182,8 +197,11 @@ class SchedulerLoop:
 
     def _dispatch(self, command: Dispatch) -> None:
         uuid = command.engine.uuid
+        frames = command.job.payload.frames
+        if command.job.attempt > 1:
+            frames = self._sign_again(frames, command.job.attempt)
         try:
-            send(self._engines, [uuid.encode(), *command.job.payload.frames])
+            send(self._engines, [uuid.encode(), *frames])
         except zmq.ZMQError as e:
             if e.errno != zmq.EHOSTUNREACH:
                 raise
@@ -191,9 +209,27 @@ class SchedulerLoop:
             self._log.warning("Engine %d cannot be reached", command.engine.id)
             self._tell(link.EngineUnreachable(uuid))
 
+    def _sign_again(self, frames: list[Any], attempt: int) -> list[Any]:
+        """The same request with a signature of its own.
+
+        An engine drops a message whose signature it has seen, and the engine that gets this one
+        may be the one that had it before.
+        """
+        message = self._session.parse(frames, fresh=False)
+        metadata = {**message.metadata(), "attempt": attempt}
+        again = self._session.frame(
+            message.header,
+            message.content_frame,
+            parent=message.parent_frame,
+            metadata=metadata,
+            buffers=message.buffers,
+        )
+        return [*message.idents, *again]
+
     def _deliver(self, command: Deliver) -> None:
-        uuid, client, *rest = command.reply
-        send(self._clients, [client, uuid, *rest])
+        submission: Submission = command.job.payload
+        uuid, _, *rest = command.reply
+        send(self._clients, [submission.client, uuid, *rest])
 
     def _fail(self, command: Fail) -> None:
         submission: Submission = command.job.payload

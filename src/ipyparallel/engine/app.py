@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from traitlets import Float, Integer, Unicode
@@ -27,6 +28,8 @@ _ALIASES = {
     "file": "IPEngine.url_file",
     "timeout": "IPEngine.timeout",
     "location": "IPEngine.location",
+    "c": "IPEngine.startup_command",
+    "s": "IPEngine.startup_script",
 }
 
 
@@ -59,6 +62,11 @@ class IPEngine(BaseParallelApplication):
         config=True
     )
 
+    startup_command = Unicode("", help="Code that each engine runs first.").tag(config=True)
+    startup_script = Unicode("", help="Path of a file that each engine runs first.").tag(
+        config=True
+    )
+
     def start(self) -> None:
         """Run the engines until they end."""
         os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
@@ -67,13 +75,14 @@ class IPEngine(BaseParallelApplication):
         from . import engine as _  # noqa: F401
 
         try:
+            startup = self._startup_code()
             info = self.find_connection_info()
         except (OSError, ValueError) as e:
             self.log.critical("The engine cannot start: %s", e)
             self.exit(1)
         if self.location:
             info.location = self.location
-        supervisor = Supervisor(info, lambda birth: self._run_engine(info, birth), self.log)
+        supervisor = Supervisor(info, partial(self._run_engine, info, startup), self.log)
         supervisor.start(self.n)
         supervisor.wait()
 
@@ -107,7 +116,13 @@ class IPEngine(BaseParallelApplication):
             time.sleep(_LOOK)
         return connection.read_info(path, EngineInfo)
 
-    def _run_engine(self, info: EngineInfo, birth: Birth) -> int:
+    def _startup_code(self) -> str:
+        script = ""
+        if self.startup_script:
+            script = Path(self.startup_script).expanduser().read_text(encoding="utf-8")
+        return "\n".join(filter(None, (script, self.startup_command)))
+
+    def _run_engine(self, info: EngineInfo, startup: str, birth: Birth) -> int:
         from .engine import Engine
 
         engine = Engine(
@@ -120,6 +135,7 @@ class IPEngine(BaseParallelApplication):
             parent=self,
             lifeline=birth.lifeline,
             on_registered=birth.registered,
+            startup=startup,
         )
         try:
             reason = asyncio.run(engine.run())

@@ -43,6 +43,9 @@ class Main(Protocol):
     def stop(self, reason: str) -> None:
         """End the engine."""
 
+    def report_end(self, reason: str) -> None:
+        """Tell the hub, not through the main thread, that the engine ends."""
+
 
 class ControlThread:
     """Answers control requests, and notices when the controller or the supervisor is gone.
@@ -192,6 +195,7 @@ class ControlThread:
     def _stop_hard(self, reason: str) -> None:
         """The main thread is busy with user code that does not end."""
         self._log.warning("Stopping in the middle of a task: %s", reason)
+        self._main.report_end(reason)
         os._exit(1)
 
     def _on_supervisor_gone(self) -> None:

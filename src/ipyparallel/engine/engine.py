@@ -34,11 +34,13 @@ from ..protocol.session import InvalidMessage, Message, Session
 from ..transport.addresses import reachable
 from ..transport.channel import Channel
 from ..transport.heart import Heart
+from ..transport.liveness import refused
 from ..transport.sockets import HUB, receive, send
 from .apply import ApplyRunner
 from .control import ControlThread
 from .kernel import IPythonParallelKernel
 from .output import KernelSession, OutputStream
+from .report import report_death
 from .wiring import EngineSockets, connect, wait_readable
 
 #: Places of the channels in `Engine._channels`.
@@ -77,6 +79,8 @@ class Engine:
         See `ControlThread`.
     on_registered : callable, optional
         Told the id.
+    startup : str
+        Code to run before the engine is ready.
     """
 
     def __init__(
@@ -91,8 +95,10 @@ class Engine:
         parent: Configurable | None = None,
         lifeline: int | None = None,
         on_registered: Callable[[int], None] | None = None,
+        startup: str = "",
     ) -> None:
         self.id = -1
+        self._startup = startup
         self._info = info
         self._uuid = uuid
         self._profile = profile
@@ -149,10 +155,14 @@ class Engine:
         # while the controller answers
         kernel = self._make_kernel()
         await self._registered(sockets, kernel)
+        if self._startup:
+            # what fails in it is shown in the log, and the engine starts all the same
+            kernel.shell.run_cell(self._startup)
         self._redirect_output(sockets, kernel)
         self._runner = ApplyRunner(kernel, self._session)
         self._kernel = kernel
         kernel.on_abort = self._abort_queued
+        kernel.on_exit = self._on_exit
         self._channels = [
             Channel(socket, self._receiver(number))
             for number, socket in enumerate((sockets.direct, sockets.tasks))
@@ -184,6 +194,8 @@ class Engine:
                 channel.close()
             kernel.iopub_thread.stop()
             kernel.iopub_thread.close()
+            if refused(self._url(self._info.registration)):
+                sockets.context.destroy(linger=0)
             # waits until the last messages have left
             sockets.context.term()
         return self._stop_reason or ""
@@ -374,6 +386,10 @@ class Engine:
         if not metadata.count_output:
             kernel._publish_status("idle", "shell")
 
+    def _on_exit(self) -> None:
+        """The user's code called ``exit()``, which in IPython ends the kernel."""
+        self.stop("its code called exit()")
+
     def _abort_queued(self) -> None:
         """An execution failed: abort the executions that wait behind it."""
         for channel in self._channels:
@@ -415,6 +431,10 @@ class Engine:
     def _run_calls(self) -> None:
         if not self._busy:
             self._pump()
+
+    def report_end(self, reason: str) -> None:
+        """See `control.Main`."""
+        report_death(self._info, UnregistrationRequest(self.id, self._uuid, reason))
 
     def clear(self) -> None:
         """See `control.Main`."""

@@ -9,7 +9,7 @@ from typing import Any
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets import Any as AnyTrait
-from traitlets import Integer, Type
+from traitlets import Integer, Type, observe
 
 from .output import KernelSession
 
@@ -22,6 +22,13 @@ class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
         self.config.HistoryManager.hist_file = ":memory:"
         super().init_history()
 
+    @observe("exit_now")
+    def _update_exit_now(self, change: Any) -> None:
+        """``exit()`` was called; the base class would stop the event loop under the engine."""
+        if change["new"]:
+            self.exit_now = False
+            self.kernel.on_exit()
+
 
 class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
     """An IPython kernel whose messages the engine reads and hands over one at a time."""
@@ -30,6 +37,8 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
     shell_class = Type(EngineShell)
     #: Called when a failed execution asks that those queued behind it be aborted.
     on_abort = AnyTrait()
+    #: Called when the user's code asks to end the kernel.
+    on_exit = AnyTrait()
 
     # a pause after each execution, for clients that cannot tell when they have all output
     _execute_sleep = 0

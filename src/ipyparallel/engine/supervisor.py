@@ -23,15 +23,11 @@ import zmq
 
 from ..protocol.connection import EngineInfo
 from ..protocol.messages import UnregistrationRequest
-from ..protocol.session import Session, new_id
-from ..transport.addresses import reachable
-from ..transport.sockets import new_socket, send
+from ..protocol.session import new_id
+from .report import report_death
 
 #: Seconds that engines have to end when they are told to, before they are killed.
 STOP_TIMEOUT = 5
-
-#: Milliseconds that the news of a death may take to reach the hub.
-_REPORT_LINGER = 3000
 
 
 @dataclass
@@ -194,18 +190,6 @@ class Supervisor:
     def _close(descriptors: Iterable[int]) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
-
-
-def report_death(info: EngineInfo, request: UnregistrationRequest) -> None:
-    """Tell the hub that an engine is gone; returns when the message has left."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    socket = new_socket(context, zmq.DEALER, linger=_REPORT_LINGER)
-    interface = reachable(info.interface, info.location)
-    socket.connect(f"{interface}:{info.registration}")
-    session = Session(info.key.encode(), signature_scheme=info.signature_scheme)
-    send(socket, session.message("unregistration_request", request))
-    socket.close()
-    context.term()
 
 
 def describe_death(status: int) -> str:

@@ -8,7 +8,7 @@ of the engines it is restricted to, or on one engine.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,7 +68,7 @@ class TaskMachine:
         self._policy.add(engine)
         for job in self.jobs.values():  # in the order in which they were submitted
             if uuid in job.targets and job.phase is Phase.WAITING:
-                engine.waiting.append(job)
+                engine.waiting[job.msg_id] = job
         self._feed(engine, now)
 
     def engine_left(self, uuid: str, reason: str) -> None:
@@ -80,8 +80,8 @@ class TaskMachine:
         for job in list(engine.running.values()):
             self._end(job)
             self._commands.append(Fail(job, engine_died(engine.id, job.msg_id, reason)))
-        for job in engine.waiting:
-            if job.phase is Phase.WAITING and not self._can_ever_run(job):
+        for job in engine.waiting.values():
+            if not self._targets(job):
                 self._end(job)
                 self._commands.append(Fail(job, _no_target_left(job)))
 
@@ -132,14 +132,7 @@ class TaskMachine:
         engine.duration = max(engine.duration, LONG)
         engine.limit = prefetch.limit(engine)
         self._policy.update(engine)
-        for job in sorted(jobs, key=lambda job: job.sequence, reverse=True):
-            job.phase = Phase.WAITING
-            job.engine = None
-            if job.targets:
-                for target in self._targets(job):
-                    target.waiting.appendleft(job)
-            else:
-                self._queue.appendleft(job)
+        self._put_back(jobs)
         for other in list(self.engines.values()):
             self._feed(other, now)
 
@@ -180,35 +173,44 @@ class TaskMachine:
             self._dispatch(engine, job, now)
             return
         for target in targets:
-            target.waiting.append(job)
+            target.waiting[job.msg_id] = job
 
     def _targets(self, job: Job) -> list[Engine]:
         return [self.engines[uuid] for uuid in job.targets if uuid in self.engines]
 
-    def _can_ever_run(self, job: Job) -> bool:
-        return not job.targets or bool(self._targets(job))
+    def _put_back(self, jobs: list[Job]) -> None:
+        """Have jobs wait again, each at its place in the order of submission."""
+        for job in jobs:
+            job.phase = Phase.WAITING
+            job.engine = None
+        free = [job for job in jobs if not job.targets]
+        if free:
+            self._queue = deque(_in_order([*free, *self._queue]))
+        for engine in self.engines.values():
+            mine = [job for job in jobs if engine.uuid in job.targets]
+            if mine:
+                line = _in_order([*mine, *engine.waiting.values()])
+                engine.waiting = OrderedDict((job.msg_id, job) for job in line)
 
     def _feed(self, engine: Engine, now: float) -> None:
         """Give an engine that has room what waits for it longest."""
         self._policy.update(engine)
         while not engine.full:
-            while engine.waiting and engine.waiting[0].phase is not Phase.WAITING:
-                engine.waiting.popleft()  # another of its targets was faster
-            if engine.waiting and (
-                not self._queue or engine.waiting[0].sequence < self._queue[0].sequence
-            ):
-                job = engine.waiting.popleft()
-            elif self._queue:
+            job = next(iter(engine.waiting.values()), None)
+            if self._queue and (job is None or self._queue[0].sequence < job.sequence):
                 job = self._queue.popleft()
-            else:
+            if job is None:
                 return
             self._dispatch(engine, job, now)
 
     def _dispatch(self, engine: Engine, job: Job, now: float) -> None:
         if job.phase is not Phase.WAITING:
             raise RuntimeError(f"{job} cannot be sent")
+        for target in self._targets(job):
+            target.waiting.pop(job.msg_id, None)
         job.phase = Phase.SENT
         job.engine = engine
+        job.attempt += 1
         job.sent_at = now
         engine.running[job.msg_id] = job
         self._policy.update(engine)
@@ -221,6 +223,10 @@ class TaskMachine:
         if job.engine is not None:
             job.engine.running.pop(job.msg_id, None)
         del self.jobs[job.msg_id]
+
+
+def _in_order(jobs: list[Job]) -> list[Job]:
+    return sorted(jobs, key=lambda job: job.sequence)
 
 
 def _no_target_left(job: Job) -> ImpossibleDependency:

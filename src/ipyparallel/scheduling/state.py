@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Set
 from enum import Enum
 from typing import Any
@@ -29,7 +29,16 @@ class Job:
         Carried for who drives the machine: the message itself.
     """
 
-    __slots__ = ("engine", "msg_id", "payload", "phase", "sent_at", "sequence", "targets")
+    __slots__ = (
+        "attempt",
+        "engine",
+        "msg_id",
+        "payload",
+        "phase",
+        "sent_at",
+        "sequence",
+        "targets",
+    )
 
     def __init__(self, msg_id: str, targets: Set[str] = frozenset(), payload: Any = None) -> None:
         self.msg_id = msg_id
@@ -38,6 +47,8 @@ class Job:
         self.phase = Phase.WAITING
         self.engine: Engine | None = None
         self.sequence = 0
+        #: How many times it has been sent to an engine.
+        self.attempt = 0
         self.sent_at = 0.0
 
     def __repr__(self) -> str:
@@ -65,8 +76,9 @@ class Engine:
         self.limit = limit
         #: What it holds, in the order in which it will run them.
         self.running: dict[str, Job] = {}
-        #: Jobs that wait for this engine or a few others, and may not run elsewhere.
-        self.waiting: deque[Job] = deque()
+        #: Jobs that wait for this engine or a few others, and may not run elsewhere; by message
+        #: id, in the order of submission.
+        self.waiting: OrderedDict[str, Job] = OrderedDict()
         self.completed = 0
         #: Seconds its recent tasks took, averaged; negative as long as nothing is known.
         self.duration = -1.0

@@ -13,13 +13,15 @@ import shlex
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from traitlets import Dict, Enum, Float, Integer, Unicode
 from traitlets.config import LoggingConfigurable
 
 from ..._async import AsyncFirst, blocking
 from ...protocol import connection, profiles
+
+T = TypeVar("T")
 
 #: What is known when it has stopped: ``exit_code`` and ``identifier``, for a process ``pid``.
 StopData = dict[str, Any]
@@ -39,6 +41,13 @@ class UnknownStatus(LauncherError):
 
 class NotRunning(LauncherError):
     """What should be running does not run (any more)."""
+
+
+async def outcome(future: Future[T], timeout: float | None = None) -> T:
+    """Wait for what another thread finds out; TimeoutError after so many seconds."""
+    if future.done():
+        return future.result()
+    return await asyncio.wait_for(asyncio.wrap_future(future), timeout)
 
 
 class BaseLauncher(AsyncFirst, LoggingConfigurable):
@@ -153,7 +162,7 @@ class BaseLauncher(AsyncFirst, LoggingConfigurable):
         TimeoutError
             It has not ended after `timeout` seconds.
         """
-        return await asyncio.wait_for(asyncio.wrap_future(self._stopped), timeout)
+        return await outcome(self._stopped, timeout)
 
     join_sync = blocking(join)
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from traitlets import TraitError, Type
 from traitlets.utils.importstring import import_item
 
 from .base import BaseLauncher
 from .roles import ControllerLauncher, EngineLauncher
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Kind = Literal["controller", "engine"]
 
@@ -77,6 +79,9 @@ def _find(name: str, kind: Kind) -> Any:
 
 
 def _known(kind: Kind) -> dict[str, EntryPoint]:
+    # late, as it takes long to import, and longer to search
+    from importlib.metadata import EntryPoint, entry_points
+
     group = f"ipyparallel.{kind}_launchers"
     builtin = [EntryPoint(name, value, group) for name, value in _BUILTIN[kind].items()]
     return {point.name.lower(): point for point in [*entry_points(group=group), *builtin]}

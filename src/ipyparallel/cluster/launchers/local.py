@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import weakref
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from traitlets import Bool, Float, Integer, Unicode
 
 from ...protocol import profiles
 from ..profile_config import load_config
-from .base import BaseLauncher, NotRunning, StopData
+from .base import BaseLauncher, NotRunning, StopData, outcome
 from .process import WINDOWS, LocalProcess
 from .roles import ControllerLauncher, EngineLauncher, mentions
 
@@ -90,7 +89,7 @@ class LocalProcessLauncher(BaseLauncher):
     async def join(self, timeout: float | None = None) -> StopData:
         """Wait for its end."""
         if self._process is not None:
-            await asyncio.wait_for(asyncio.wrap_future(self._process.ended), timeout)
+            await outcome(self._process.ended, timeout)
             # the callback may not come any more for a launcher that is being collected
             if self.stop_data is None:
                 self._process_ended(self._process.ended)

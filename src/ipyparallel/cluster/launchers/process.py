@@ -10,10 +10,12 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -25,6 +27,14 @@ WINDOWS = sys.platform == "win32"
 
 #: One of these is in the command line of whatever we start.
 OUR_NAMES = ("ipyparallel", "ipcontroller", "ipengine", "ipcluster")
+
+#: How often to look for a zombie where the system does not tell.
+_ZOMBIE_POLL_SECONDS = 0.2
+
+#: How long those that a process leaves behind when it ends may take to end, too: engines whose
+#: supervisor has died tell the hub first.
+_ORPHAN_SECONDS = 3.0
+_ORPHAN_LOOK_SECONDS = 0.05
 
 #: The processes that this one started and that still run: only one may wait for a child.
 _children: dict[int, LocalProcess] = {}
@@ -114,7 +124,9 @@ class LocalProcess:
         if self._child is not None:
             exit_code: int | None = self._child.wait()
         else:
-            exit_code = _wait_for_stranger(self.pid)
+            _wait_for_stranger(self.pid)
+            exit_code = None
+        _await_session(self.pid)
         _kill_session(self.pid)
         _children.pop(self.pid, None)
         self.ended.set_result(exit_code)
@@ -139,12 +151,35 @@ def _is_ours(pid: int) -> bool:
     return any(name in command for name in OUR_NAMES)
 
 
-def _wait_for_stranger(pid: int) -> int | None:
-    try:
-        # psutil answers None for what is not a child
-        return psutil.Process(pid).wait()
-    except psutil.NoSuchProcess:
-        return None
+def _wait_for_stranger(pid: int) -> None:
+    """Return when the process has ended.
+
+    It has ended as a zombie, too: in a container there may be nobody who cares to reap it.
+    """
+    if sys.platform == "linux":
+        # an OSError: it is gone already, or the system does not allow this
+        with suppress(OSError):
+            descriptor = os.pidfd_open(pid)
+            try:
+                poll = select.poll()
+                poll.register(descriptor, select.POLLIN)
+                poll.poll()
+            finally:
+                os.close(descriptor)
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            with suppress(psutil.TimeoutExpired):
+                process.wait(timeout=_ZOMBIE_POLL_SECONDS)
+
+
+def _await_session(leader: int) -> None:
+    """Give what the leader has left behind some time to notice, and to end well."""
+    if sys.platform == "win32":
+        return
+    deadline = time.monotonic() + _ORPHAN_SECONDS
+    while _session_members(leader) and time.monotonic() < deadline:
+        time.sleep(_ORPHAN_LOOK_SECONDS)
 
 
 def _kill_session(leader: int) -> None:
@@ -170,10 +205,17 @@ def _kill_session(leader: int) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
+def _is_zombie(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def _session_members(leader: int) -> set[int]:
     members = set()
     for pid in psutil.pids():
         with suppress(ProcessLookupError, PermissionError):
-            if os.getsid(pid) == leader:
+            if os.getsid(pid) == leader and not _is_zombie(pid):
                 members.add(pid)
     return members

@@ -1,0 +1,195 @@
+"""Finding a cluster, waiting, threads, closing."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+import time
+import weakref
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, as_completed, wait
+from pathlib import Path
+
+import pytest
+
+import ipyparallel as ipp
+from ipyparallel.protocol.connection import client_file
+
+
+@pytest.fixture
+def connection_file(client: ipp.Client) -> Path:
+    cluster = client.cluster
+    assert cluster is not None
+    return client_file(cluster.profile_dir, cluster.cluster_id)
+
+
+def test_a_cluster_is_found_by_file_dict_and_profile(
+    client: ipp.Client, connection_file: Path
+) -> None:
+    cluster = client.cluster
+    assert cluster is not None
+    ways = [
+        {"connection_info": str(connection_file)},
+        {"connection_info": connection_file},
+        {"connection_info": json.loads(connection_file.read_text())},
+        {"profile_dir": cluster.profile_dir, "cluster_id": cluster.cluster_id},
+    ]
+    for arguments in ways:
+        with ipp.Client(**arguments) as other:
+            assert other.ids == client.ids
+            assert other[0].apply_sync(abs, -1) == 1
+
+
+def test_an_address_is_not_a_file() -> None:
+    with pytest.raises(ValueError, match=r"not the address 'tcp://127\.0\.0\.1:1'"):
+        ipp.Client("tcp://127.0.0.1:1")
+
+
+def test_a_named_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    with pytest.raises(OSError, match=r"nofile\.json' not found") as info:
+        ipp.Client(tmp_path / "nofile.json")
+    assert "no Controller could be found" in str(info.value)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_profile_without_a_cluster_is_waited_for(tmp_path: Path, capsys) -> None:
+    with pytest.raises(OSError, match=r"ipcontroller-client\.json' not found"):
+        ipp.Client(profile_dir=tmp_path, timeout=0.2)
+    assert "Waiting for connection file" in capsys.readouterr().err
+
+
+def test_indexing_and_iteration(client: ipp.Client) -> None:
+    assert len(client) == 2
+    assert [view.targets for view in client] == [0, 1]
+    assert client[-1].targets == 1
+    assert client[:].targets == [0, 1]
+    assert client[::2].targets == [0]
+    assert client[(1, 0)].targets == [1, 0]
+    assert client.direct_view().targets == "all"
+    ids = client.ids
+    ids.append(99)
+    assert client.ids == [0, 1]
+    with pytest.raises(IndexError, match="No such engine: 5"):
+        client[5]
+    with pytest.raises(TypeError, match="a client takes an engine id"):
+        client["0"]
+
+
+def test_results_are_futures(client: ipp.Client) -> None:
+    view = client.load_balanced_view()
+    slow = view.apply_async(time.sleep, 0.5)
+    quick = view.apply_async(abs, -2)
+    done, pending = wait([slow, quick], return_when=FIRST_COMPLETED, timeout=20)
+    assert done == {quick}
+    assert pending == {slow}
+    assert {f.result() for f in as_completed([slow, quick], timeout=20)} == {None, 2}
+    seen: list[object] = []
+    event = threading.Event()
+    quick.add_done_callback(lambda f: (seen.append(f.result()), event.set()))
+    assert event.wait(5)
+    assert seen == [2]
+
+
+def test_a_result_that_is_not_ready_says_so(client: ipp.Client) -> None:
+    result = client[0].apply_async(time.sleep, 0.6)
+    assert "pending" in repr(result)
+    assert not result.ready()
+    assert not result.wait(0.01)
+    with pytest.raises(TimeoutError, match="Result not ready"):
+        result.get(0.01)
+    with pytest.raises(RuntimeError, match="Not ready"):
+        result.successful()
+    with pytest.raises(TimeoutError):
+        result.wall_time
+    assert result.get(20) is None
+    assert result.successful()
+    assert "finished" in repr(result)
+    assert result.r is None
+
+
+def test_results_by_engine(client: ipp.Client) -> None:
+    result = client[:].apply_async(abs, -1)
+    assert result.get_dict() == {0: 1, 1: 1}
+    assert list(result) == [1, 1]
+    assert result[0] == 1
+    assert result[:] == [1, 1]
+    with pytest.raises(TypeError, match="single result are not iterable"):
+        iter(client[0].apply_async(abs, 1))
+
+
+def test_several_threads_share_a_client(client: ipp.Client) -> None:
+    view = client.load_balanced_view()
+
+    def work(offset: int) -> list[int]:
+        results = [view.apply_async(abs, -(offset + i)) for i in range(200)]
+        direct = [client[i % 2].apply_async(abs, -(offset + i)) for i in range(50)]
+        return [r.get(60) for r in results] + [r.get(60) for r in direct]
+
+    with ThreadPoolExecutor(6) as pool:
+        for offset, values in zip(
+            range(0, 6000, 1000), pool.map(work, range(0, 6000, 1000)), strict=True
+        ):
+            assert values == [*range(offset, offset + 200), *range(offset, offset + 50)]
+
+
+def test_a_closed_client_says_so(client: ipp.Client, connection_file: Path) -> None:
+    other = ipp.Client(connection_file)
+    pending = other[0].apply_async(time.sleep, 0.3)
+    other.close()
+    other.close()
+    with pytest.raises(ipp.ControllerLost, match="the client was closed"):
+        pending.get(10)
+    with pytest.raises(ipp.ControllerLost, match="the client was closed"):
+        other.load_balanced_view().apply_async(abs, 1)
+    assert client[0].apply_sync(abs, -1) == 1
+
+
+def test_a_client_that_is_dropped_is_closed(connection_file: Path) -> None:
+    other = ipp.Client(connection_file)
+    thread = other._connection._thread
+    reference = weakref.ref(other)
+    del other
+    gc.collect()
+    assert reference() is None
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_dropped_result_is_freed(client: ipp.Client) -> None:
+    result = client[0].apply_async(bytes, 10_000_000)
+    result.get(20)
+    reference = weakref.ref(result)
+    del result
+    gc.collect()
+    assert reference() is None
+    assert not client.outstanding
+
+
+def test_waiting_for_too_many_engines_times_out(client: ipp.Client) -> None:
+    assert client.wait_for_engines(2) is None
+    with pytest.raises(
+        TimeoutError, match=r"3 engines not ready in 0\.1 seconds\. Currently ready: 2"
+    ):
+        client.wait_for_engines(3, timeout=0.1)
+    future = client.wait_for_engines(2, block=False)
+    assert future is not None
+    assert future.done()
+
+
+def test_control_requests(client: ipp.Client) -> None:
+    client[1].push({"gone": 1}, block=True)
+    client.clear(targets=1, block=True)
+    with pytest.raises(ipp.RemoteError, match="gone"):
+        client[1].pull("gone", block=True)
+    running = client[0].apply_async(time.sleep, 60)
+    waiting = client[0].apply_async(abs, 1)
+    client.abort(waiting, targets=0, block=True)
+    while client.queue_status(0)["queue"] < 2:
+        pass
+    client.send_signal("SIGINT", targets=0, block=True)
+    with pytest.raises(ipp.RemoteError, match="KeyboardInterrupt"):
+        running.get(20)
+    with pytest.raises(ipp.TaskAborted):
+        waiting.get(20)
+    assert client[0].apply_sync(abs, -1) == 1

@@ -1,0 +1,191 @@
+"""What happens when an engine or the controller dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+import ipyparallel as ipp
+
+NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
+
+#: Ways to die, as code, and how each is told.
+WAYS = {
+    "SIGKILL": ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
+    "exit": ("os._exit(7)", "exited with code 7"),
+    "segfault": ("ctypes.string_at(0)", "killed by SIGSEGV"),
+}
+
+
+def die(code: str) -> None:
+    import ctypes
+
+    exec(code, {"os": os, "signal": signal, "ctypes": ctypes})
+
+
+def sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_tasks_of_an_engine_that_dies_fail_and_say_how(new_cluster: NewCluster, way: str) -> None:
+    cluster, client = new_cluster(3)
+    code, told = WAYS[way]
+    direct = client[0].apply_async(die, code)
+    queued = client[0].apply_async(abs, 1)
+    with pytest.raises(ipp.EngineError, match=f"Engine 0 died .*{told}"):
+        direct.get(10)
+    with pytest.raises(ipp.EngineError, match=told):
+        queued.get(10)
+    assert client.ids == [1, 2]
+    balanced = client.load_balanced_view(targets=1).apply_async(die, code)
+    with pytest.raises(ipp.EngineError, match=f"Engine 1 died .*{told}"):
+        balanced.get(10)
+    assert balanced.error is None
+    # the third goes on
+    assert client.ids == [2]
+    assert client[2].apply_sync(abs, -1) == 1
+    assert client.load_balanced_view().apply_sync(abs, -1) == 1
+    assert set(client.queue_status()) == {2, "unassigned"}
+    (engine_set,) = cluster.engines.values()
+    assert told in engine_set.get_output()
+
+
+def test_a_death_is_told_within_a_second(new_cluster: NewCluster) -> None:
+    _, client = new_cluster(2)
+    pids = client[:].apply_sync(os.getpid)
+    died: dict[str, float] = {}
+    done = {name: threading.Event() for name in ("direct", "balanced")}
+    tasks = {
+        "direct": client[0].apply_async(sleep, 60),
+        "balanced": client.load_balanced_view(targets=1).apply_async(sleep, 60),
+    }
+    for name, task in tasks.items():
+
+        def note(future: object, name: str = name) -> None:
+            died[name] = time.monotonic()
+            done[name].set()
+
+        task.add_done_callback(note)
+    while client.queue_status(1)["tasks"] == 0 or client.queue_status(0)["queue"] == 0:
+        pass
+    killed = time.monotonic()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    for name, event in done.items():
+        assert event.wait(10)
+        # the promise is one second; the rest is for a machine that is busy with other things
+        assert died[name] - killed < 5, name
+        with pytest.raises(ipp.EngineError):
+            tasks[name].get()
+
+
+def test_what_an_engine_sent_before_it_died_is_not_lost(new_cluster: NewCluster) -> None:
+    _, client = new_cluster(1)
+    view = client.load_balanced_view()
+    results = [view.apply_async(abs, -i) for i in range(20)]
+    client.wait(results[:1], timeout=20)
+    last = view.apply_async(die, "os._exit(1)")
+    with pytest.raises(ipp.EngineError):
+        last.get(10)
+    assert [r.get(10) for r in results] == list(range(20))
+
+
+def test_when_all_engines_are_gone_it_is_said(new_cluster: NewCluster) -> None:
+    _, client = new_cluster(1)
+    view = client[0]
+    with pytest.raises(ipp.EngineError):
+        view.apply_sync(die, "os._exit(0)")
+    with pytest.raises(ipp.NoEnginesRegistered, match="requires engines"):
+        client[:].apply(abs, 1)
+    with pytest.raises(ipp.NoEnginesRegistered):
+        view.apply(abs, 1)
+
+
+def test_an_engine_that_leaves_is_noticed_while_engines_are_waited_for(
+    new_cluster: NewCluster,
+) -> None:
+    _, client = new_cluster(1)
+    future = client.wait_for_engines(3, block=False)
+    assert future is not None
+    client[0].apply_async(die, "os._exit(0)")
+    with pytest.raises(ipp.EngineError):
+        client.wait_for_engines(2, timeout=20, interactive=False)
+    with pytest.raises(ipp.EngineError):
+        future.result(10)
+
+
+def test_shutdown_of_one_engine_is_clean(new_cluster: NewCluster) -> None:
+    _, client = new_cluster(2)
+    pid = client[0].apply_sync(os.getpid)
+    running = client[0].apply_async(sleep, 60)
+    client.shutdown(targets=0, block=True)
+    with pytest.raises(ipp.EngineError):
+        running.get(10)
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
+    assert client.ids == [1]
+    assert client[1].apply_sync(abs, -1) == 1
+
+
+def test_exit_in_user_code_ends_the_engine_cleanly(new_cluster: NewCluster) -> None:
+    _, client = new_cluster(2)
+    client[0].execute("exit()").wait(10)
+    process = client.wait_for_engines(3, block=False)
+    assert process is not None
+    with pytest.raises(ipp.EngineError, match=r"exit\(\)"):
+        process.result(10)
+    assert client.ids == [1]
+
+
+def test_a_dead_controller_fails_what_is_pending_and_ends_the_engines(
+    new_cluster: NewCluster,
+) -> None:
+    cluster, client = new_cluster(2)
+    engines = [psutil.Process(pid) for pid in client[:].apply_sync(os.getpid)]
+    direct = client[0].apply_async(sleep, 60)
+    balanced = client.load_balanced_view().apply_async(sleep, 60)
+    os.kill(cluster.controller.pid, signal.SIGKILL)
+    for result in (direct, balanced):
+        with pytest.raises(ipp.ControllerLost, match="the controller is gone"):
+            result.get(20)
+    with pytest.raises(ipp.ControllerLost):
+        client[0].apply(abs, 1)
+    _, alive = psutil.wait_procs(engines, timeout=20)
+    assert not alive
+
+
+def test_a_stopped_controller_tells_its_clients(new_cluster: NewCluster) -> None:
+    cluster, client = new_cluster(1)
+    pending = client[0].apply_async(sleep, 60)
+    os.kill(cluster.controller.pid, signal.SIGTERM)
+    with pytest.raises(ipp.ControllerLost, match="the controller was stopped"):
+        pending.get(20)
+
+
+def test_a_dead_supervisor_takes_its_engines_along(new_cluster: NewCluster) -> None:
+    cluster, client = new_cluster(2)
+    engines = [psutil.Process(pid) for pid in client[:].apply_sync(os.getpid)]
+    pending = client[0].apply_async(sleep, 60)
+    (engine_set,) = cluster.engines.values()
+    os.kill(engine_set.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(engines, timeout=20)
+    assert not alive
+    with pytest.raises(ipp.EngineError, match="supervisor"):
+        pending.get(20)
+
+
+def test_shutdown_of_the_hub_ends_everything(new_cluster: NewCluster) -> None:
+    cluster, client = new_cluster(2)
+    processes = [psutil.Process(pid) for pid in client[:].apply_sync(os.getpid)]
+    processes.append(psutil.Process(cluster.controller.pid))
+    client.shutdown(hub=True)
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert not alive
+    assert not list(Path(cluster.profile_dir).glob("security/ipcontroller*"))

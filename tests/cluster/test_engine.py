@@ -1,0 +1,112 @@
+"""An engine is an IPython kernel, and survives what users do to it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import pytest
+
+import ipyparallel as ipp
+
+
+def test_the_namespace_stays(client: ipp.Client) -> None:
+    client[:].execute("import math\ncounter = 0", block=True)
+    for _ in range(3):
+        client[:].execute("counter += 1", block=True)
+    assert client[:]["counter"] == [3, 3]
+    assert client[:]["math.pi > 3"] == [True, True]
+
+
+def test_magics_work(client: ipp.Client) -> None:
+    result = client[0].execute("%precision 2\n3.14159", silent=False, block=True)
+    assert result.get().data["text/plain"] == "3.14"
+    result = client[0].execute("files = !echo one two", block=True)
+    assert client[0]["list(files)"] == ["one two"]
+
+
+def test_top_level_await_works(client: ipp.Client) -> None:
+    code = "import asyncio\nawaited = await asyncio.sleep(0.01, 'slept')"
+    client[0].execute(code, block=True)
+    assert client[0]["awaited"] == "slept"
+
+
+def test_requests_wait_while_one_is_awaited(client: ipp.Client) -> None:
+    client[0].execute("order = []", block=True)
+    first = client[0].execute("await asyncio.sleep(0.3); order.append(1)")
+    second = client[0].execute("order.append(2)")
+    third = client[0].apply_async(abs, 1)
+    client.wait([first, second, third], timeout=20)
+    assert client[0]["order"] == [1, 2]
+
+
+@pytest.mark.parametrize("code", ["import sys; sys.exit(3)", "raise SystemExit"])
+def test_exit_does_not_end_the_engine(client: ipp.Client, code: str) -> None:
+    pid = client[0].apply_sync(__import__("os").getpid)
+    client[0].execute(code).wait(20)
+    assert client[0].apply_sync(__import__("os").getpid) == pid
+    with pytest.raises(ipp.RemoteError) as info:
+        client[0].apply_sync(sys.exit, 3)
+    assert info.value.ename == "SystemExit"
+    assert client[0].apply_sync(__import__("os").getpid) == pid
+
+
+def test_errors_in_code_have_a_traceback(client: ipp.Client) -> None:
+    with pytest.raises(ipp.RemoteError) as info:
+        client[0].execute("def broken():\n    return 1 / 0\nbroken()", block=True)
+    assert info.value.ename == "ZeroDivisionError"
+    assert info.value.engine_info["engine_id"] == 0
+    assert info.value.engine_info["method"] == "execute"
+    assert "broken" in info.value.traceback
+    with pytest.raises(ipp.RemoteError) as info:
+        client[0].execute("this is no python", block=True)
+    assert info.value.ename == "SyntaxError"
+
+
+def test_a_failed_execution_aborts_those_behind_it(client: ipp.Client) -> None:
+    failing = client[0].execute("import time; time.sleep(0.3); 1/0", silent=False)
+    behind = client[0].execute("aborted = False", silent=False)
+    call = client[0].apply_async(abs, -5)
+    with pytest.raises(ipp.RemoteError, match="division by zero"):
+        failing.get(20)
+    with pytest.raises(ipp.TaskAborted):
+        behind.get(20)
+    assert call.get(20) == 5
+    assert client[0].execute("again = True", block=True).successful()
+
+
+def test_the_engine_knows_it_is_an_engine(client: ipp.Client) -> None:
+    code = "ip = get_ipython(); engine_id = ip.kernel.engine_id; name = __name__"
+    client[:].execute(code, block=True)
+    assert client[:]["engine_id"] == client.ids
+    assert client[0]["name"] == "__main__"
+
+
+def test_rich_output_is_captured(client: ipp.Client) -> None:
+    code = "from IPython.display import HTML, display; display(HTML('<b>x</b>'))"
+    result = client[0].execute(code, block=True)
+    assert result.outputs[0]["data"]["text/html"] == "<b>x</b>"
+
+
+def test_subprocess_output_by_system_is_captured(client: ipp.Client) -> None:
+    result = client[0].execute("!echo from the shell", silent=False, block=True)
+    assert "from the shell" in result.stdout
+
+
+def test_engines_draw_different_random_numbers(client: ipp.Client) -> None:
+    client[:].execute("import random, numpy\nr = random.random(), numpy.random.rand()", block=True)
+    first, second = client[:]["r"]
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+
+
+def test_an_engine_may_start_threads_and_processes(client: ipp.Client) -> None:
+    code = """
+import subprocess, sys, threading
+out = subprocess.run([sys.executable, "-c", "print(5)"], capture_output=True, text=True).stdout
+box = []
+t = threading.Thread(target=lambda: box.append(1)); t.start(); t.join()
+"""
+    client[0].execute(code, block=True)
+    assert client[0]["(out, box)"] == ("5\n", [1])
+    assert threading.active_count() < 20

@@ -1,0 +1,188 @@
+"""A published client, led by a test. Run by the peer's python, which has the published package.
+
+Reads commands as lines of JSON, ``{"do": name, ...arguments}``, from standard input, and answers
+each by one line: ``{"result": ...}`` or ``{"error": {...}}``.
+"""
+
+import json
+import os
+import sys
+import time
+
+import ipyparallel as ipp
+
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # nothing else may be said where the answers go
+
+rc = None
+pending = {}
+
+
+def describe(error):
+    told = {"type": type(error).__name__, "text": str(error)}
+    if isinstance(error, ipp.CompositeError):
+        told["elist"] = [
+            {"ename": ename, "evalue": evalue, "engine_id": info.get("engine_id")}
+            for ename, evalue, _, info in error.elist
+        ]
+    elif isinstance(error, ipp.RemoteError):
+        told["ename"] = error.ename
+        told["evalue"] = error.evalue
+        told["engine_id"] = (error.engine_info or {}).get("engine_id")
+    return told
+
+
+def twice(x):
+    return 2 * x
+
+
+def fail_with(text):
+    raise KeyError(text)
+
+
+def touch_and_sleep(path, seconds):
+    import os
+    import time
+
+    open(path, "w").close()
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def connect(file):
+    global rc
+    rc = ipp.Client(file, timeout=20)
+    return rc.ids
+
+
+def ids():
+    return rc.ids
+
+
+def wait_for_engines(n):
+    rc.wait_for_engines(n, timeout=60, interactive=False)
+    return rc.ids
+
+
+def wait_until_gone(engine_id, within):
+    begun = time.monotonic()
+    while engine_id in rc.ids:
+        if time.monotonic() - begun > within:
+            raise TimeoutError(f"{engine_id} is still there")
+        time.sleep(0.01)
+    return time.monotonic() - begun
+
+
+def apply_all(x):
+    return rc[:].apply_sync(twice, x)
+
+
+def apply_one(engine_id, x):
+    return rc[engine_id].apply_sync(twice, x)
+
+
+def pids():
+    return dict(zip(rc.ids, rc[:].apply_sync(os.getpid)))
+
+
+def metadata(engine_id):
+    ar = rc[engine_id].apply_async(twice, 1)
+    ar.get(20)
+    return {
+        "engine_id": ar.engine_id,
+        "engine_uuid": ar.engine_uuid == rc._engines[engine_id],
+        "status": ar.status,
+        "output_ready": ar.wait_for_output(10) is not False,
+    }
+
+
+def execute(code, targets):
+    ar = rc[targets].execute(code, silent=False)
+    ar.get(20)
+    ar.wait_for_output(10)
+    return {"stdout": ar.stdout, "stderr": ar.stderr, "outputs": [
+        (r.execute_result or {}).get("data", {}).get("text/plain") for r in ar.get()
+    ] if isinstance(targets, list) else None}
+
+
+def push_pull(value):
+    view = rc[:]
+    view.push({"pushed": value}, block=True)
+    view.scatter("spread", list(range(8)), block=True)
+    return {
+        "pulled": view.pull("pushed", block=True),
+        "gathered": view.gather("spread", block=True),
+    }
+
+
+def direct_map(n):
+    return rc[:].map_sync(twice, range(n))
+
+
+def balanced_map(n):
+    view = rc.load_balanced_view()
+    return view.map_sync(twice, range(n), chunksize=1)
+
+
+def balanced(n):
+    view = rc.load_balanced_view()
+    results = [view.apply_async(twice, i) for i in range(n)]
+    return {
+        "results": [r.get(20) for r in results],
+        "engines": sorted({r.engine_id for r in results}),
+        "statuses": sorted({r.status for r in results}),
+    }
+
+
+def balanced_on(targets, x):
+    return rc.load_balanced_view(targets).apply(twice, x).get(20)
+
+
+def fail_direct(targets):
+    rc[targets].apply(fail_with, "direct").get(20)
+
+
+def fail_balanced():
+    rc.load_balanced_view().apply(fail_with, "balanced").get(20)
+
+
+def fail_execute(engine_id):
+    rc[engine_id].execute("1/0", silent=False).get(20)
+
+
+def start(name, engine_id, balanced, path):
+    view = rc.load_balanced_view([engine_id]) if balanced else rc[engine_id]
+    pending[name] = view.apply_async(touch_and_sleep, path, 120)
+
+
+def collect(name, within):
+    return pending.pop(name).get(within)
+
+
+def queue_status(targets, verbose):
+    status = rc.queue_status(targets, verbose=verbose)
+    return {str(key): value for key, value in status.items()}
+
+
+def clear(engine_id):
+    rc[engine_id].execute("left_over = 1", block=True)
+    rc.clear(engine_id, block=True)
+    return rc[engine_id].apply_sync(lambda: "left_over" in globals())
+
+
+def shutdown_engine(engine_id):
+    rc.shutdown(targets=[engine_id], block=True)
+
+
+def signal(engine_id, sig):
+    rc.send_signal(sig, targets=engine_id, block=True)
+
+
+for line in sys.stdin:
+    command = json.loads(line)
+    try:
+        answer = {"result": globals()[command.pop("do")](**command)}
+    except Exception as e:
+        answer = {"error": describe(e)}
+    answers.write(json.dumps(answer, default=repr) + "\n")
+    answers.flush()

@@ -1,0 +1,323 @@
+"""Exceptions: their texts, their way across the wire, and their pickles."""
+
+import copy
+import pickle
+
+import pytest
+
+from ipyparallel import error
+from ipyparallel.error import (
+    AlreadyDisplayedError,
+    CompositeError,
+    ControllerLost,
+    EngineError,
+    ImpossibleDependency,
+    InvalidDependency,
+    IPythonError,
+    KernelError,
+    NoEnginesRegistered,
+    RemoteError,
+    TaskAborted,
+    TaskTimeout,
+    UnmetDependency,
+    collect_exceptions,
+    describe_exception,
+    engine_died,
+    unwrap_exception,
+    wrap_exception,
+)
+
+INFO = {"engine_uuid": "u-0", "engine_id": 0, "method": "apply"}
+
+
+def remote(engine_id=0, text="division by zero"):
+    info = {**INFO, "engine_id": engine_id}
+    return RemoteError("ZeroDivisionError", text, "Traceback:\n  1/0", info)
+
+
+def failure(engine_id=0):
+    one = remote(engine_id)
+    return (one.ename, one.evalue, one.traceback, one.engine_info)
+
+
+# ---- the family
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("IPythonError", "Exception"),
+        ("KernelError", "IPythonError"),
+        ("EngineError", "KernelError"),
+        ("NoEnginesRegistered", "KernelError"),
+        ("TaskAborted", "KernelError"),
+        ("TaskTimeout", "KernelError"),
+        ("UnmetDependency", "KernelError"),
+        ("ImpossibleDependency", "UnmetDependency"),
+        ("DependencyTimeout", "ImpossibleDependency"),
+        ("InvalidDependency", "ImpossibleDependency"),
+        ("RemoteError", "KernelError"),
+        ("TaskRejectError", "KernelError"),
+        ("CompositeError", "RemoteError"),
+        ("AlreadyDisplayedError", "RemoteError"),
+    ],
+)
+def test_each_exception_has_its_published_base(name, base):
+    assert [cls.__name__ for cls in getattr(error, name).__bases__] == [base]
+
+
+def test_timeout_error_is_pythons_own():
+    assert error.TimeoutError is TimeoutError
+
+
+def test_all_names_exist():
+    assert [name for name in error.__all__ if not hasattr(error, name)] == []
+
+
+SAMPLES = [
+    IPythonError("a", 1),
+    KernelError("a"),
+    EngineError("a"),
+    ControllerLost("a"),
+    NoEnginesRegistered(),
+    TaskAborted("a"),
+    TaskTimeout("a"),
+    UnmetDependency("a"),
+    ImpossibleDependency("a"),
+    error.DependencyTimeout("a"),
+    InvalidDependency("a"),
+    error.TaskRejectError("a"),
+    remote(),
+    RemoteError("E", "v", "tb"),
+    CompositeError("what", [failure(0), failure(1)]),
+    AlreadyDisplayedError(CompositeError("what", [failure(0), failure(1)])),
+    AlreadyDisplayedError(remote()),
+]
+
+
+def test_every_exception_is_among_the_samples():
+    classes = {
+        cls
+        for name in error.__all__
+        if isinstance(cls := getattr(error, name), type) and issubclass(cls, IPythonError)
+    }
+    assert {type(sample) for sample in SAMPLES} == classes
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=repr)
+@pytest.mark.parametrize(
+    "duplicate",
+    [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy],
+    ids=["pickle", "copy", "deepcopy"],
+)
+def test_every_exception_survives_pickling_and_copying(sample, duplicate):
+    twin = duplicate(sample)
+    assert type(twin) is type(sample)
+    assert str(twin) == str(sample)
+    assert repr(twin) == repr(sample)
+    if isinstance(sample, RemoteError):
+        assert twin.render_traceback() == sample.render_traceback()
+        assert twin.engine_info == sample.engine_info
+    else:
+        assert twin.args == sample.args
+
+
+# ---- one remote error
+
+
+def test_a_remote_error_says_where_and_what():
+    one = remote()
+    assert str(one) == "[0:apply] ZeroDivisionError: division by zero"
+    assert repr(one) == "<RemoteError[0]:ZeroDivisionError(division by zero)>"
+    assert one.args == ("ZeroDivisionError", "division by zero")
+
+
+def test_a_remote_error_from_nobody_says_so():
+    assert str(RemoteError("E", "v", "")) == "[Engine Exception] E: v"
+    assert repr(RemoteError("E", "v", "")) == "<RemoteError[?]:E(v)>"
+
+
+def test_a_remote_traceback_is_shown_in_place_of_the_local_one(capsys):
+    one = remote()
+    assert one.render_traceback() == ["[0:apply]", "Traceback:", "  1/0"]
+    assert one._render_traceback_() == one.render_traceback()
+    one.print_traceback()
+    assert capsys.readouterr().err == "[0:apply]\nTraceback:\n  1/0\n"
+
+
+def test_a_missing_traceback_is_said_to_be_missing():
+    assert RemoteError("E", "v", None).render_traceback()[1:] == ["No traceback available"]
+
+
+def test_the_engine_info_is_not_shared_with_the_caller():
+    info = dict(INFO)
+    one = RemoteError("E", "v", "", info)
+    info["engine_id"] = 7
+    assert one.engine_info == INFO
+
+
+def test_how_an_engine_died_is_told():
+    assert str(engine_died(3, "a_1", "")) == "Engine 3 died while running task 'a_1'"
+    assert str(engine_died(3, "a_1", "exit code 9")).endswith("task 'a_1': exit code 9")
+
+
+def test_no_engines_advises_to_wait():
+    assert "wait_for_engines" in str(NoEnginesRegistered())
+
+
+# ---- several
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1, "in f\n[0:apply]ZeroDivisionError: division by zero"),
+        (
+            4,
+            "in f\n"
+            "[0:apply]ZeroDivisionError: division by zero\n"
+            "[1:apply]ZeroDivisionError: division by zero\n"
+            "[2:apply]ZeroDivisionError: division by zero\n"
+            "[3:apply]ZeroDivisionError: division by zero",
+        ),
+        (
+            7,
+            "in f\n"
+            "[0:apply]ZeroDivisionError: division by zero\n"
+            "[1:apply]ZeroDivisionError: division by zero\n"
+            "[2:apply]ZeroDivisionError: division by zero\n"
+            "[3:apply]ZeroDivisionError: division by zero\n"
+            ".... 3 more exceptions ...",
+        ),
+    ],
+)
+def test_a_composite_error_shows_four_and_counts_the_rest(number, text):
+    several = CompositeError("in f", [failure(i) for i in range(number)])
+    assert CompositeError.tb_limit == 4
+    assert str(several) == text
+    assert repr(several) == f"CompositeError({number})"
+    assert several.msg == "in f"
+
+
+def test_a_composite_error_renders_four_tracebacks():
+    lines = CompositeError("in f", [failure(i) for i in range(6)]).render_traceback()
+    assert lines[0] == "in f"
+    assert [line for line in lines if line.startswith("[")] == [f"[{i}:apply]" for i in range(4)]
+    assert lines[-1] == ".... 2 more exceptions ..."
+
+
+def test_one_of_several_can_be_shown_and_raised(capsys):
+    several = CompositeError("in f", [failure(0), failure(1)])
+    several.print_traceback(1)
+    assert capsys.readouterr().err == "[1:apply]\nTraceback:\n  1/0\n"
+    with pytest.raises(RemoteError) as raised:
+        several.raise_exception(1)
+    assert type(raised.value) is RemoteError
+    assert str(raised.value) == "[1:apply] ZeroDivisionError: division by zero"
+    with pytest.raises(RemoteError, match=r"^\[0:apply\]"):
+        several.raise_exception()
+
+
+@pytest.mark.parametrize("method", ["raise_exception", "render_traceback", "print_traceback"])
+def test_one_that_is_not_among_several_is_an_index_error(method):
+    several = CompositeError("in f", [failure(0), failure(1)])
+    with pytest.raises(IndexError, match=r"no exception 2: there are 2"):
+        getattr(several, method)(2)
+
+
+def test_errors_already_displayed_are_only_counted():
+    several = CompositeError("in f", [failure(i) for i in range(6)])
+    shown = AlreadyDisplayedError(several)
+    assert (shown.original_error, shown.n, str(shown)) == (several, 6, "6 errors")
+    assert shown.render_traceback() == ["6 errors"]
+    assert AlreadyDisplayedError(remote()).n == 1
+
+
+# ---- collecting
+
+
+@pytest.mark.parametrize("results", [[], [1, "a", None], {0: 1, 1: ValueError("a value")}])
+def test_results_without_failures_are_returned_as_they_are(results):
+    assert collect_exceptions(results, "f") is results
+
+
+@pytest.mark.parametrize("make", [list, lambda results: dict(enumerate(results))])
+def test_failures_among_results_are_raised_as_one(make):
+    with pytest.raises(CompositeError) as raised:
+        collect_exceptions(make([1, remote(1), 2, remote(3)]), "f")
+    assert raised.value.msg == "one or more exceptions raised in: f"
+    assert raised.value.elist == [failure(1), failure(3)]
+
+
+def test_a_composite_among_results_is_taken_apart():
+    several = CompositeError("inner", [failure(1), failure(2)])
+    with pytest.raises(CompositeError) as raised:
+        collect_exceptions([remote(0), several], "f")
+    assert raised.value.elist == [failure(0), failure(1), failure(2)]
+
+
+def test_aborted_tasks_and_dead_engines_count_as_failures():
+    with pytest.raises(CompositeError) as raised:
+        collect_exceptions([TaskAborted("aborted"), EngineError("died"), 3], "f")
+    assert str(raised.value).splitlines()[1:] == [
+        "[Engine Exception] TaskAborted: aborted",
+        "[Engine Exception] EngineError: died",
+    ]
+
+
+# ---- across the wire
+
+
+def wrapped(engine_info=None):
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        return wrap_exception(engine_info)
+
+
+def test_what_is_wrapped_is_unwrapped():
+    content = wrapped(INFO)
+    assert {**content, "traceback": None} == {
+        "status": "error",
+        "ename": "ZeroDivisionError",
+        "evalue": "division by zero",
+        "traceback": None,
+        "engine_info": INFO,
+    }
+    one = unwrap_exception(content)
+    assert type(one) is RemoteError
+    assert str(one) == "[0:apply] ZeroDivisionError: division by zero"
+    assert one.engine_info == INFO
+    assert one.traceback == "\n".join(content["traceback"])
+    assert "1 / 0" in one.traceback
+
+
+def test_nothing_to_wrap_is_wrapped_all_the_same():
+    assert wrap_exception()["status"] == "error"
+
+
+@pytest.mark.parametrize(
+    "cls", [ControllerLost, EngineError, TaskAborted, TaskTimeout, InvalidDependency]
+)
+def test_what_the_controller_says_failed_is_raised_as_itself(cls):
+    one = unwrap_exception(describe_exception(cls("why")))
+    assert type(one) is cls
+    assert str(one) == "why"
+
+
+def test_the_same_from_code_on_an_engine_is_remote():
+    one = unwrap_exception(describe_exception(EngineError("why"), engine_info=INFO))
+    assert type(one) is RemoteError
+    assert one.ename == "EngineError"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({}, "[Engine Exception] UnknownError: "),
+        ({"ename": "E", "evalue": None, "traceback": None}, "[Engine Exception] E: None"),
+        ({"ename": "E", "evalue": 3, "traceback": "one text"}, "[Engine Exception] E: 3"),
+    ],
+)
+def test_incomplete_contents_are_unwrapped_as_far_as_they_go(content, text):
+    assert str(unwrap_exception(content)) == text
