@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from support.peer import PeerClient
 from support.processes import Controller, PeerEngine
 

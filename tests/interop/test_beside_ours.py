@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
+import ipyparallel as ipp
 from interop.conftest import Mixed, make_mixed
 from support.peer import PeerError
 from support.processes import Engines, wait_until
-
-import ipyparallel as ipp
 
 pytestmark = pytest.mark.interop
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from interop.conftest import Mixed, make_mixed
 from support.peer import PeerError
 from support.processes import wait_until

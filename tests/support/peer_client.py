@@ -100,9 +100,13 @@ def execute(code, targets):
     ar = rc[targets].execute(code, silent=False)
     ar.get(20)
     ar.wait_for_output(10)
-    return {"stdout": ar.stdout, "stderr": ar.stderr, "outputs": [
-        (r.execute_result or {}).get("data", {}).get("text/plain") for r in ar.get()
-    ] if isinstance(targets, list) else None}
+    return {
+        "stdout": ar.stdout,
+        "stderr": ar.stderr,
+        "outputs": [(r.execute_result or {}).get("data", {}).get("text/plain") for r in ar.get()]
+        if isinstance(targets, list)
+        else None,
+    }
 
 
 def push_pull(value):

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from support.processes import Controller, Engines, wait_until
-from support.raw import Raw
 
 import ipyparallel as ipp
+from support.processes import Controller, Engines, wait_until
+from support.raw import Raw
 
 
 @dataclass

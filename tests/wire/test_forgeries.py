@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import zmq
-from support.raw import FORGERIES, Forgery, Frames
-from wire.conftest import Bench, Watch
 
 from ipyparallel.serialize.apply import pack_call
 from ipyparallel.serialize.functions import PickledFunctions
 from ipyparallel.transport.sockets import HUB
+from support.raw import FORGERIES, Forgery, Frames
+from wire.conftest import Bench, Watch
 
 
 @dataclass
@@ -87,9 +87,7 @@ def test_repeated_message_is_dropped(bench: Bench, watch: Watch, line: Line) -> 
 
 
 @client_channels
-def test_message_repeated_from_elsewhere_is_dropped(
-    bench: Bench, watch: Watch, line: Line
-) -> None:
+def test_message_repeated_from_elsewhere_is_dropped(bench: Bench, watch: Watch, line: Line) -> None:
     good = line.make_good()
     line.send(good)
     bench.raw.read(line.socket)
@@ -115,9 +113,7 @@ def test_many_forgeries_do_not_hold_up_the_good(
 
 
 @pytest.mark.parametrize("channel", ["mux", "control"])
-def test_message_to_an_engine_that_is_not_there(
-    bench: Bench, watch: Watch, channel: str
-) -> None:
+def test_message_to_an_engine_that_is_not_there(bench: Bench, watch: Watch, channel: str) -> None:
     """Nobody gets it, and nobody minds."""
     socket = bench.raw.connect(getattr(bench.raw.client, channel))
     socket.send_multipart([b"nobody", *call_frames(bench)])

@@ -7,20 +7,28 @@ from typing import Any
 
 import pytest
 import zmq
+
+import ipyparallel as ipp
+from ipyparallel.protocol.session import new_id
+from ipyparallel.transport.sockets import HUB
 from support.processes import wait_until
 from support.raw import CONTENT, DEEP, METADATA, NOT_UTF8, PARENT, Frames, Raw, resign
 from wire.conftest import Bench, Watch
 from wire.test_forgeries import call_frames
 
-import ipyparallel as ipp
-from ipyparallel.protocol.session import new_id
-from ipyparallel.transport.sockets import HUB
+#: A bad text in every place where a reader may look for one; the rest is skipped unread.
+_NOT_UTF8 = b"{%s}" % b",".join(
+    [
+        *(b'"%s": %s' % (name, NOT_UTF8) for name in (b"token", b"uuid", b"msg_id", b"label")),
+        *(b'"%s": [%s]' % (name, NOT_UTF8) for name in (b"targets", b"returned")),
+    ]
+)
 
 #: What is no JSON object, or none that can be read.
 UNREADABLE = {
     "not json": b"{",
     "empty": b"",
-    "not utf-8": b'{"a": ' + NOT_UTF8 + b"}",
+    "not utf-8": _NOT_UTF8,
     "deep": DEEP,
     "a list": b"[]",
     "null": b"null",
@@ -193,9 +201,7 @@ def test_control_with_wrong_content(
 # ---- mux
 
 
-def test_direct_request_of_unknown_type(
-    bench: Bench, watch: Watch, mux: zmq.Socket[bytes]
-) -> None:
+def test_direct_request_of_unknown_type(bench: Bench, watch: Watch, mux: zmq.Socket[bytes]) -> None:
     request = bench.raw.session.message("nonsense_request", {})
     mux.send_multipart([bench.uuid(), *request])
     assert "nonsense_request" in error_in(bench.raw, mux, "nonsense_reply", request)["evalue"]
@@ -235,11 +241,15 @@ def test_call_with_unreadable_metadata(
 
 
 @unreadable
-@pytest.mark.parametrize("place", [PARENT, METADATA, CONTENT], ids=["parent", "metadata", "content"])
+@pytest.mark.parametrize(
+    "place", [PARENT, METADATA, CONTENT], ids=["parent", "metadata", "content"]
+)
 def test_execution_with_an_unreadable_frame(
     bench: Bench, watch: Watch, mux: zmq.Socket[bytes], place: int, frame: bytes
 ) -> None:
-    good = bench.raw.session.message("execute_request", {"code": "1", "silent": True, "n": new_id()})
+    good = bench.raw.session.message(
+        "execute_request", {"code": "1", "silent": True, "n": new_id()}
+    )
     request = with_frame(bench.raw, good, place, frame)
     mux.send_multipart([bench.uuid(), *request])
     error_in(bench.raw, mux, "execute_reply", request)
@@ -415,9 +425,7 @@ def test_malformed_reply_is_dropped_and_a_good_one_counts(
 
 
 @pytest.mark.parametrize("idents", [[], [b"a", b"b"]], ids=["none", "two"])
-def test_reply_to_no_client_is_dropped(
-    bench: Bench, fake: FakeEngine, idents: list[bytes]
-) -> None:
+def test_reply_to_no_client_is_dropped(bench: Bench, fake: FakeEngine, idents: list[bytes]) -> None:
     result = bench.client.load_balanced_view([fake.id]).apply_async(pow, 2, 3)
     request = bench.raw.read(fake.task)
     watch = Watch(bench)

@@ -92,6 +92,10 @@ def partition_named(dist: str) -> Partition:
 def as_sequence(obj: Any) -> Sequence[Any]:
     """`obj`, or the list of what it yields if it has no length or cannot be sliced."""
     if hasattr(obj, "__len__") and hasattr(obj, "__getitem__") and not isinstance(obj, dict):
+        try:
+            obj[:0]
+        except (TypeError, KeyError, ValueError):
+            return list(obj)  # such as a deque
         return obj  # type: ignore[no-any-return]
     return list(obj)
 
