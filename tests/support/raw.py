@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zmq
 
 from ipyparallel.protocol.connection import ClientInfo, EngineInfo, read_info
+from ipyparallel.protocol.framing import COMPACT, pack_compact
 from ipyparallel.protocol.messages import encode
 from ipyparallel.protocol.session import Message, Session, new_id
+from ipyparallel.transport.sockets import HUB
 
 Frames = list[bytes]
 
@@ -22,11 +25,11 @@ class Raw:
         self.client = read_info(client_file, ClientInfo)
         self.engine = read_info(engine_file, EngineInfo)
         self.session = Session(self.client.key.encode())
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
 
     def connect(self, port: int, identity: bytes = b"") -> zmq.Socket[bytes]:
         """A DEALER connected to a channel."""
-        socket = self._context.socket(zmq.DEALER)
+        socket = self.context.socket(zmq.DEALER)
         if identity:
             socket.setsockopt(zmq.IDENTITY, identity)
         socket.connect(self.client.url(port))
@@ -39,7 +42,7 @@ class Raw:
 
     def close(self) -> None:
         """Close all sockets, at once."""
-        self._context.destroy(linger=0)
+        self.context.destroy(linger=0)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,36 @@ def _headers() -> list[Forgery]:
     ]
 
 
+def _compact() -> list[Forgery]:
+    """The same message in one frame, as peers of this package send it."""
+
+    def pack(good: Frames, signature: bytes | None = None) -> Frames:
+        parts = (good[2], good[3], good[4], good[5])
+        return pack_compact(good[1] if signature is None else signature, parts, good[6:])
+
+    def changed(change: Callable[[bytes], bytes]) -> Callable[[Session, Frames], Frames]:
+        def make(_: Session, good: Frames) -> Frames:
+            frame, *rest = pack(good)
+            return [change(frame), *rest]
+
+        return make
+
+    def many_inside(frame: bytes) -> bytes:
+        at = len(COMPACT) + 1 + 4 * 4  # the number of buffers inside
+        return frame[:at] + b"\xff" + frame[at + 1 :]
+
+    return [
+        Forgery("compact: wrong signature", lambda _, good: pack(good, b"0" * 64), _WRONG),
+        Forgery("compact: no signature", lambda _, good: pack(good, b""), "not signed"),
+        Forgery("compact: marker only", changed(lambda frame: frame[: len(COMPACT)]), "truncated"),
+        Forgery("compact: cut in its head", changed(lambda frame: frame[:15]), "truncated"),
+        Forgery("compact: cut in its parts", changed(lambda frame: frame[:200]), "truncated"),
+        Forgery("compact: last byte cut", changed(lambda frame: frame[:-1]), "truncated"),
+        Forgery("compact: a byte too many", changed(lambda frame: frame + b"x"), "truncated"),
+        Forgery("compact: too many buffers", changed(many_inside), "truncated"),
+    ]
+
+
 #: Messages that no channel takes.
 FORGERIES = [
     Forgery("wrong signature", lambda _, good: [good[0], b"0" * 64, *good[2:]], _WRONG),
@@ -121,4 +154,58 @@ FORGERIES = [
     Forgery("an empty frame", lambda _, good: [b""], "no delimiter"),
     Forgery("many frames", lambda _, good: [b"x"] * 1000, "no delimiter"),
     *_headers(),
+    *_compact(),
 ]
+
+#: A bad text in every place where a reader may look for one; the rest is skipped unread.
+_NOT_UTF8 = b"{%s}" % b",".join(
+    [
+        *(b'"%s": %s' % (name, NOT_UTF8) for name in (b"token", b"uuid", b"msg_id", b"label")),
+        *(b'"%s": [%s]' % (name, NOT_UTF8) for name in (b"targets", b"returned")),
+    ]
+)
+
+#: What is no JSON object, or none that can be read.
+UNREADABLE = {
+    "not json": b"{",
+    "empty": b"",
+    "not utf-8": _NOT_UTF8,
+    "deep": DEEP,
+    "a list": b"[]",
+    "null": b"null",
+}
+
+
+class FakeEngine:
+    """An engine that registers, takes tasks, and answers what a test has it answer."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        self.uuid = new_id()
+        identity = self.uuid.encode()
+        self.query = raw.connect(raw.engine.registration, identity)
+        self.mux = raw.connect(raw.engine.mux, identity)
+        self.task = raw.connect(raw.engine.task, identity)
+        self.control = raw.connect(raw.engine.control, identity)
+        message = raw.session.message
+        content = {"uuid": self.uuid, "reports_ready": True}
+        self.query.send_multipart(message("registration_request", content))
+        self.id = raw.read(self.query).content()["id"]
+        self.mux.send_multipart([HUB, *message("engine_ready")])
+        self.control.send_multipart([HUB, *message("engine_ready")])
+        self.task.send_multipart(message("engine_ready"))
+
+    def close(self) -> None:
+        content = {"uuid": self.uuid}
+        self.query.send_multipart(self.raw.session.message("unregistration_request", content))
+        for socket in (self.query, self.mux, self.task, self.control):
+            socket.close(linger=1000)
+
+
+def reply_to(fake: FakeEngine, request: Any, metadata: dict[str, Any] | None = None) -> Frames:
+    """A good reply, which gives the reason for which the task failed."""
+    metadata = {"status": "error", "engine": fake.uuid, **(metadata or {})}
+    content = {"status": "error", "ename": "Answer", "evalue": "from afar", "traceback": []}
+    return fake.raw.session.message(
+        "apply_reply", content, parent=request.header_frame, metadata=metadata
+    )

@@ -10,7 +10,7 @@ import pytest
 
 import ipyparallel as ipp
 from support.processes import Controller, Engines, wait_until
-from support.raw import Raw
+from support.raw import FakeEngine, Raw
 
 
 @dataclass
@@ -95,3 +95,12 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @pytest.fixture
 def watch(bench: Bench) -> Watch:
     return Watch(bench)
+
+
+@pytest.fixture
+def fake(bench: Bench) -> Iterator[FakeEngine]:
+    engine = FakeEngine(bench.raw)
+    wait_until(lambda: engine.id in bench.client.ids, "the client to see the engine")
+    yield engine
+    engine.close()
+    wait_until(lambda: engine.id not in bench.client.ids, "the client to see the engine go")

@@ -12,27 +12,19 @@ import ipyparallel as ipp
 from ipyparallel.protocol.session import new_id
 from ipyparallel.transport.sockets import HUB
 from support.processes import wait_until
-from support.raw import CONTENT, DEEP, METADATA, NOT_UTF8, PARENT, Frames, Raw, resign
+from support.raw import (
+    CONTENT,
+    METADATA,
+    PARENT,
+    UNREADABLE,
+    FakeEngine,
+    Frames,
+    Raw,
+    reply_to,
+    resign,
+)
 from wire.conftest import Bench, Watch
 from wire.test_forgeries import call_frames
-
-#: A bad text in every place where a reader may look for one; the rest is skipped unread.
-_NOT_UTF8 = b"{%s}" % b",".join(
-    [
-        *(b'"%s": %s' % (name, NOT_UTF8) for name in (b"token", b"uuid", b"msg_id", b"label")),
-        *(b'"%s": [%s]' % (name, NOT_UTF8) for name in (b"targets", b"returned")),
-    ]
-)
-
-#: What is no JSON object, or none that can be read.
-UNREADABLE = {
-    "not json": b"{",
-    "empty": b"",
-    "not utf-8": _NOT_UTF8,
-    "deep": DEEP,
-    "a list": b"[]",
-    "null": b"null",
-}
 
 unreadable = pytest.mark.parametrize("frame", UNREADABLE.values(), ids=list(UNREADABLE))
 
@@ -59,10 +51,6 @@ def mux(bench: Bench) -> Iterator[zmq.Socket[bytes]]:
 def task(bench: Bench) -> Iterator[zmq.Socket[bytes]]:
     with bench.raw.connect(bench.raw.client.task) as socket:
         yield socket
-
-
-def with_frame(raw: Raw, frames: Frames, place: int, frame: bytes) -> Frames:
-    return resign(raw.session, frames, place, frame)
 
 
 def error_in(raw: Raw, socket: zmq.Socket[bytes], msg_type: str, request: Frames) -> dict[str, Any]:
@@ -96,7 +84,7 @@ def test_query_of_unknown_type(bench: Bench, watch: Watch, query: zmq.Socket[byt
 def test_query_with_unreadable_content(
     bench: Bench, watch: Watch, query: zmq.Socket[bytes], msg_type: str, frame: bytes
 ) -> None:
-    request = with_frame(bench.raw, bench.raw.session.message(msg_type), CONTENT, frame)
+    request = resign(bench.raw.session, bench.raw.session.message(msg_type), CONTENT, frame)
     query.send_multipart(request)
     error = error_in(bench.raw, query, "hub_error", request)
     assert error["ename"] == "ValueError"
@@ -164,7 +152,7 @@ def test_control_with_unreadable_content(
     bench: Bench, watch: Watch, control: zmq.Socket[bytes], frame: bytes
 ) -> None:
     request = bench.raw.session.message("abort_request")
-    control.send_multipart([bench.uuid(), *with_frame(bench.raw, request, CONTENT, frame)])
+    control.send_multipart([bench.uuid(), *resign(bench.raw.session, request, CONTENT, frame)])
     watch.check("WARNING", "Dropped a message on the control channel")
 
 
@@ -212,7 +200,7 @@ def test_direct_request_of_unknown_type(bench: Bench, watch: Watch, mux: zmq.Soc
 def test_call_with_unreadable_content(
     bench: Bench, watch: Watch, mux: zmq.Socket[bytes], frame: bytes
 ) -> None:
-    request = with_frame(bench.raw, call_frames(bench), CONTENT, frame)
+    request = resign(bench.raw.session, call_frames(bench), CONTENT, frame)
     mux.send_multipart([bench.uuid(), *request])
     error = error_in(bench.raw, mux, "apply_reply", request)
     assert error["engine_info"]["engine_id"] == 0
@@ -234,7 +222,9 @@ def test_call_with_unreadable_metadata(
     bench: Bench, watch: Watch, mux: zmq.Socket[bytes], frame: bytes
 ) -> None:
     """Nothing in it is needed to run the call."""
-    mux.send_multipart([bench.uuid(), *with_frame(bench.raw, call_frames(bench), METADATA, frame)])
+    mux.send_multipart(
+        [bench.uuid(), *resign(bench.raw.session, call_frames(bench), METADATA, frame)]
+    )
     reply = bench.raw.read(mux)
     assert reply.content() == {"status": "ok"}
     watch.check()
@@ -250,7 +240,7 @@ def test_execution_with_an_unreadable_frame(
     good = bench.raw.session.message(
         "execute_request", {"code": "1", "silent": True, "n": new_id()}
     )
-    request = with_frame(bench.raw, good, place, frame)
+    request = resign(bench.raw.session, good, place, frame)
     mux.send_multipart([bench.uuid(), *request])
     error_in(bench.raw, mux, "execute_reply", request)
     watch.check("WARNING", "Refused a request")
@@ -285,7 +275,7 @@ def test_balanced_request_of_unknown_type(
 def test_task_with_unreadable_metadata(
     bench: Bench, watch: Watch, task: zmq.Socket[bytes], frame: bytes
 ) -> None:
-    task.send_multipart(with_frame(bench.raw, call_frames(bench), METADATA, frame))
+    task.send_multipart(resign(bench.raw.session, call_frames(bench), METADATA, frame))
     watch.check("WARNING", "Dropped a message on the task channel")
 
 
@@ -306,7 +296,7 @@ def test_task_with_unreadable_content(
     bench: Bench, watch: Watch, task: zmq.Socket[bytes], frame: bytes
 ) -> None:
     """The payload is the engine's to open; its client is told."""
-    request = with_frame(bench.raw, call_frames(bench), CONTENT, frame)
+    request = resign(bench.raw.session, call_frames(bench), CONTENT, frame)
     task.send_multipart(request)
     reply = bench.raw.read(task)
     assert reply.idents == [bench.uuid()]
@@ -352,50 +342,6 @@ def test_task_under_the_id_of_another(
 # ---- task, the engines' side
 
 
-class FakeEngine:
-    """An engine that registers, takes tasks, and answers what a test has it answer."""
-
-    def __init__(self, raw: Raw) -> None:
-        self.raw = raw
-        self.uuid = new_id()
-        identity = self.uuid.encode()
-        self.query = raw.connect(raw.engine.registration, identity)
-        self.mux = raw.connect(raw.engine.mux, identity)
-        self.task = raw.connect(raw.engine.task, identity)
-        self.control = raw.connect(raw.engine.control, identity)
-        message = raw.session.message
-        content = {"uuid": self.uuid, "reports_ready": True}
-        self.query.send_multipart(message("registration_request", content))
-        self.id = raw.read(self.query).content()["id"]
-        self.mux.send_multipart([HUB, *message("engine_ready")])
-        self.control.send_multipart([HUB, *message("engine_ready")])
-        self.task.send_multipart(message("engine_ready"))
-
-    def close(self) -> None:
-        content = {"uuid": self.uuid}
-        self.query.send_multipart(self.raw.session.message("unregistration_request", content))
-        for socket in (self.query, self.mux, self.task, self.control):
-            socket.close(linger=1000)
-
-
-@pytest.fixture
-def fake(bench: Bench) -> Iterator[FakeEngine]:
-    engine = FakeEngine(bench.raw)
-    wait_until(lambda: engine.id in bench.client.ids, "the client to see the engine")
-    yield engine
-    engine.close()
-    wait_until(lambda: engine.id not in bench.client.ids, "the client to see the engine go")
-
-
-def reply_to(fake: FakeEngine, request: Any, metadata: dict[str, Any] | None = None) -> Frames:
-    """A good reply, which gives the reason for which the task failed."""
-    metadata = {"status": "error", "engine": fake.uuid, **(metadata or {})}
-    content = {"status": "error", "ename": "Answer", "evalue": "from afar", "traceback": []}
-    return fake.raw.session.message(
-        "apply_reply", content, parent=request.header_frame, metadata=metadata
-    )
-
-
 _BAD_PARENTS = {**UNREADABLE, "id is a number": b'{"msg_id": 5}'}
 _BAD_REPLIES = {
     **{f"metadata {name}": (METADATA, frame) for name, frame in UNREADABLE.items()},
@@ -413,7 +359,7 @@ def test_malformed_reply_is_dropped_and_a_good_one_counts(
     request = bench.raw.read(fake.task)
     (client,) = request.idents
     watch = Watch(bench)
-    bad = with_frame(bench.raw, reply_to(fake, request, {"n": new_id()}), place, frame)
+    bad = resign(bench.raw.session, reply_to(fake, request, {"n": new_id()}), place, frame)
     fake.task.send_multipart([client, *bad])
     watch.wait_for_line()
     assert not result.done()
@@ -475,7 +421,7 @@ def test_reply_to_a_task_of_another_engine_is_ignored(bench: Bench, fake: FakeEn
 def test_malformed_answer_to_a_recall(bench: Bench, fake: FakeEngine, content: bytes) -> None:
     watch = Watch(bench)
     message = bench.raw.session.message("recall_reply", {}, metadata={"n": new_id()})
-    fake.control.send_multipart([HUB, *with_frame(bench.raw, message, CONTENT, content)])
+    fake.control.send_multipart([HUB, *resign(bench.raw.session, message, CONTENT, content)])
     watch.wait_for_line()
     bench.check_work()
     (line,) = watch.lines

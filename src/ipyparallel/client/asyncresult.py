@@ -181,7 +181,8 @@ class AsyncResult(Future[Any]):
             try:
                 child.output.result(left)
             except TimeoutError:
-                return child.output_done
+                if not child.output_done:
+                    return False
         return True
 
     # ---- parts

@@ -128,8 +128,9 @@ class Client(HasTraits):
         if not task.wait(timeout):
             raise TimeoutError(_no_answer(info, f"{interface}:{info.registration}", timeout))
         reply = decode_connection_reply(encode(task.result()))
-        # a controller that does not say which engines are native has none that are
         native = set(reply.native or ())
+        # only a controller of this package says which engines are of this package
+        self._compact = reply.native is not None
         for engine_id, uuid in reply.engines.items():
             self._engine_table.add(int(engine_id), uuid, uuid in native)
 
@@ -508,7 +509,13 @@ class Client(HasTraits):
             task = MessageFuture(header, label=owner.label, engine_uuid=uuid, owner=owner)
             task.engine_id = engine_id
             tasks.append(task)
-            frames = self.session.frame(header, content, metadata=metadata, buffers=buffers)
+            frames = self.session.frame(
+                header,
+                content,
+                metadata=metadata,
+                buffers=buffers,
+                compact=self._compact and uuid not in foreign,
+            )
             messages.append([uuid.encode(), *frames])
         self._send("mux", tasks, messages)
         for task in tasks:
@@ -520,7 +527,11 @@ class Client(HasTraits):
         header = self.session.header("apply_request")
         task = MessageFuture(header, label=owner.label, owner=owner)
         frames = self.session.frame(
-            header, content, metadata=owner.task_metadata(), buffers=buffers
+            header,
+            content,
+            metadata=owner.task_metadata(),
+            buffers=buffers,
+            compact=self._compact,
         )
         self._send("task", (task,), (frames,))
         self._record(task, owner)

@@ -18,8 +18,9 @@ from ..error import (
     engine_died,
     unwrap_exception,
 )
+from ..protocol.framing import InvalidMessage
 from ..protocol.messages import EngineNotice, ReplyMetadata, decode_reply_metadata
-from ..protocol.session import InvalidMessage, Message, Session
+from ..protocol.session import Message, Session
 from ..serialize.pickler import deserialize
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
@@ -285,8 +286,7 @@ def _end_output(task: MessageFuture) -> None:
 
 
 def _fail(task: MessageFuture, error: EngineError) -> None:
-    if task.reply_metadata is None:
-        task.metadata["status"] = "error"
+    task.failed(time.time())
     _end_output(task)
     _resolve(task, None, error)
 

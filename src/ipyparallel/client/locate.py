@@ -73,6 +73,5 @@ def _wait_for(path: Path, timeout: float) -> None:
 
 
 def _short(path: Path) -> str:
-    home = str(Path.home())
-    text = str(path)
-    return f"~{text.removeprefix(home)}" if text.startswith(home) else text
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

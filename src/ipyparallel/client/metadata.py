@@ -52,6 +52,9 @@ class Metadata(dict[str, Any]):
         )
         self.update(*args, **kwargs)
 
+    def __reduce__(self) -> Any:
+        return Metadata, (dict(self),)
+
     def __getattr__(self, name: str) -> Any:
         try:
             return self[name]

@@ -114,6 +114,11 @@ class MessageFuture(Future[Any]):
             self.engine_id = engine_id
         self._fill_metadata()
 
+    def failed(self, now: float) -> None:
+        """No reply will come; the error is set next."""
+        self.received = now
+        self.metadata.update(status="error", received=datetime.fromtimestamp(now, UTC))
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the reply; whether it came in time (seconds)."""
         try:

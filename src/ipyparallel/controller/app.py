@@ -21,6 +21,7 @@ from ..protocol.session import Session, new_key
 from ..scheduling.machine import TaskMachine
 from ..scheduling.policies import POLICIES
 from ..transport.addresses import SocketFolder
+from .broadcast import BroadcastRefusal
 from .channels import Channels, Context, open_channels
 from .hub import Hub
 from .ports import parse_ports, sequence
@@ -143,6 +144,12 @@ class IPController(BaseParallelApplication):
             hub=channels.scheduler_link,
             log=self.log,
         )
+        broadcast = BroadcastRefusal(
+            Session(key.encode()),
+            channels.broadcast_clients,
+            channels.broadcast_engines,
+            self.log,
+        )
         for relay in channels.relays:
             relay.start()
         scheduler.start()
@@ -156,8 +163,7 @@ class IPController(BaseParallelApplication):
         finally:
             hub.close()
             scheduler.join()
-            for idle in channels.idle:
-                idle.close()
+            broadcast.close()
             # makes the relays end, and waits until the last messages have left
             context.term()
 

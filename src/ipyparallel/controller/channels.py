@@ -78,8 +78,9 @@ class Channels:
     task_clients: Socket
     task_engines: Socket
     scheduler_link: Socket
-    #: Bound, but used by nobody.
-    idle: list[Socket]
+    #: See `broadcast`.
+    broadcast_clients: Socket
+    broadcast_engines: Socket
 
 
 #: ROUTER identity of the broadcast channel, on the engines' side.
@@ -101,7 +102,6 @@ def open_channels(context: Context, interface: str, ports: Iterator[int]) -> Cha
     output_in, engine["iopub"] = binder.bind(zmq.XSUB)
     ping, engine["hb_ping"] = binder.bind(zmq.PUB)
     pong, engine["hb_pong"] = binder.bind(zmq.ROUTER)
-    # Nothing comes over it, but a published engine does not start without one to connect to.
     broadcast_out, broadcast_port = binder.bind(zmq.ROUTER, BROADCAST_OUT)
     engine["broadcast"] = [broadcast_port]
     control_in, client["control"] = binder.bind(zmq.ROUTER, b"control_in")
@@ -109,6 +109,7 @@ def open_channels(context: Context, interface: str, ports: Iterator[int]) -> Cha
     task_in, client["task"] = binder.bind(zmq.ROUTER, b"task_in", linger=_LINGER)
     output_out, client["iopub"] = binder.bind(zmq.XPUB)
     notifications, client["notification"] = binder.bind(zmq.XPUB, linger=_LINGER)
+    broadcast_in, client["broadcast"] = binder.bind(zmq.ROUTER, BROADCAST_OUT)
 
     def connected(kind: int, port: int, identity: bytes = b"") -> Socket:
         socket = new_socket(context, kind, identity=identity)
@@ -153,5 +154,6 @@ def open_channels(context: Context, interface: str, ports: Iterator[int]) -> Cha
         task_in,
         task_out,
         scheduler_link,
-        [broadcast_out],
+        broadcast_in,
+        broadcast_out,
     )

@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 import zmq
 
+from ..protocol.framing import InvalidMessage
 from ..protocol.messages import EngineNotice
-from ..protocol.session import InvalidMessage, Message, Session
+from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from . import link, queries
 from .direct_queues import DirectQueues

@@ -223,6 +223,7 @@ class SchedulerLoop:
             parent=message.parent_frame,
             metadata=metadata,
             buffers=message.buffers,
+            compact=message.compact,
         )
         return [*message.idents, *again]
 

@@ -98,7 +98,12 @@ class ApplyRunner:
     ) -> list[Any]:
         header = self._session.header(message.header.msg_type.replace("_request", "_reply"))
         frames = self._session.frame(
-            header, content, parent=message.header_frame, metadata=metadata, buffers=buffers
+            header,
+            content,
+            parent=message.header_frame,
+            metadata=metadata,
+            buffers=buffers,
+            compact=message.compact,
         )
         return [*message.idents, *frames]
 

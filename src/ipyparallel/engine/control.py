@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import zmq
 
 from ..error import describe_exception
-from ..protocol.session import InvalidMessage, Message, Session
+from ..protocol.framing import InvalidMessage
+from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.liveness import Patience, is_connected, refused
 

@@ -23,6 +23,7 @@ from traitlets.config import Configurable
 
 from ..error import EngineError, unwrap_exception
 from ..protocol.connection import EngineInfo
+from ..protocol.framing import InvalidMessage
 from ..protocol.messages import (
     RegistrationReply,
     RegistrationRequest,
@@ -30,7 +31,7 @@ from ..protocol.messages import (
     decode,
     decode_request_metadata,
 )
-from ..protocol.session import InvalidMessage, Message, Session
+from ..protocol.session import Message, Session
 from ..transport.addresses import reachable
 from ..transport.channel import Channel
 from ..transport.heart import Heart

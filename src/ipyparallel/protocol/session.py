@@ -1,8 +1,8 @@
 """The session: messages to frames, signed, and back, verified.
 
-A message is ``[identities..., DELIMITER, signature, header, parent_header, metadata, content,
-buffers...]``. The five JSON frames after the delimiter are encoded once by who makes them and
-decoded only by who needs them; a reply carries its request's header as the very bytes that came.
+A message has a header, a parent header, metadata, content and buffers. The first four are JSON,
+encoded once by who makes them and decoded only by who needs them; a reply carries its request's
+header as the very bytes that came. How they lie in frames is the matter of `framing`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,9 @@ from typing import Any
 
 import msgspec
 
+from .framing import Frame, InvalidMessage, pack_compact, pack_full, unpack
 from .messages import EMPTY, PROTOCOL_VERSION, Header, ParentHeader, decode_header, decode_parent
 from .messages import encode as encode_json
-
-DELIMITER = b"<IDS|MSG>"
-
-#: Frames between the delimiter and the buffers: signature and four signed frames.
-_ENVELOPE = 5
-
-#: A frame as it comes from a socket: bytes, or a large buffer that was not copied.
-Frame = Any
-
-
-class InvalidMessage(ValueError):
-    """Frames that are not a message of this session; the text says why."""
 
 
 class Message:
@@ -40,6 +29,7 @@ class Message:
 
     __slots__ = (
         "buffers",
+        "compact",
         "content_frame",
         "header",
         "header_frame",
@@ -57,6 +47,7 @@ class Message:
         metadata_frame: bytes,
         content_frame: bytes,
         buffers: list[Frame],
+        compact: bool = False,
     ) -> None:
         self.idents = idents
         self.header = header
@@ -65,6 +56,8 @@ class Message:
         self.metadata_frame = metadata_frame
         self.content_frame = content_frame
         self.buffers = buffers
+        #: Whether it came as a compact message; its sender can read one, too.
+        self.compact = compact
 
     @property
     def parent(self) -> ParentHeader:
@@ -184,6 +177,7 @@ class Session:
         parent: bytes = EMPTY,
         metadata: Any = None,
         buffers: Sequence[Frame] = (),
+        compact: bool = False,
     ) -> list[Frame]:
         """The frames of a message, without identities.
 
@@ -197,19 +191,12 @@ class Session:
             The header frame of the request that this answers.
         buffers : sequence of buffers
             Appended as they are; not signed.
+        compact : bool
+            Whether it is for a peer of this package; see `framing`.
         """
-        header_frame = encode_json(header)
-        content_frame = _json_frame(content)
-        metadata_frame = _json_frame(metadata)
-        return [
-            DELIMITER,
-            self.sign(header_frame, parent, metadata_frame, content_frame),
-            header_frame,
-            parent,
-            metadata_frame,
-            content_frame,
-            *buffers,
-        ]
+        parts = (encode_json(header), parent, _json_frame(metadata), _json_frame(content))
+        pack = pack_compact if compact else pack_full
+        return pack(self.sign(*parts), parts, buffers)
 
     def message(self, msg_type: str, content: Any = None, **options: Any) -> list[Frame]:
         """Like `frame`, with a new header of the type `msg_type`."""
@@ -231,39 +218,19 @@ class Session:
         InvalidMessage
             Not a message, or not one of this cluster, or one that came before.
         """
-        try:
-            at = frames.index(DELIMITER)
-        except ValueError:
-            raise InvalidMessage("no delimiter: not a message of this protocol") from None
-        if len(frames) - at <= _ENVELOPE:
-            raise InvalidMessage(
-                f"truncated: {len(frames) - at - 1} frames after the delimiter,"
-                f" not {_ENVELOPE} or more"
-            )
-        signature, header_frame, parent_frame, metadata_frame, content_frame = frames[
-            at + 1 : at + 1 + _ENVELOPE
-        ]
+        idents, signature, parts, buffers, compact = unpack(frames)
         if self.key:
             if not signature:
                 raise InvalidMessage("not signed")
-            expected = self.sign(header_frame, parent_frame, metadata_frame, content_frame)
-            if not hmac.compare_digest(expected, signature):
+            if not hmac.compare_digest(self.sign(*parts), signature):
                 raise InvalidMessage("wrong signature: the sender does not have this cluster's key")
             if fresh and self._seen.check(signature):
                 raise InvalidMessage("repeated: a message of this signature came before")
         try:
-            header = decode_header(header_frame)
+            header = decode_header(parts[0])
         except msgspec.MsgspecError as e:
             raise InvalidMessage(f"malformed header: {e}") from None
-        return Message(
-            frames[:at],
-            header,
-            header_frame,
-            parent_frame,
-            metadata_frame,
-            content_frame,
-            frames[at + 1 + _ENVELOPE :],
-        )
+        return Message(idents, header, *parts, buffers, compact)
 
 
 def _json_frame(obj: Any) -> bytes:

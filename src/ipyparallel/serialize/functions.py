@@ -12,7 +12,7 @@ import weakref
 from typing import Any
 
 from .calls import MapCall
-from .pickler import deserialize, is_plain, serialize, user_namespace
+from .pickler import deserialize, in_main, is_plain, serialize, user_namespace
 
 #: How many functions each side remembers.
 LIMIT = 256
@@ -21,12 +21,17 @@ LIMIT = 256
 _MAX_BYTES = 1 << 16
 
 
+#: Types with a zero of either sign.
+_SIGNED = (float, complex)
+
+
 def _constants(func: Any) -> tuple[Any, ...] | None:
     """All that makes `func` what it is, if that is made of constants; else None."""
     if type(func) is MapCall:
         inner = _constants(func.func)
         return None if inner is None else (MapCall, *inner)
-    if type(func) is not types.FunctionType or func.__dict__:
+    # a function of another module that travels by value takes that module's globals along
+    if type(func) is not types.FunctionType or func.__dict__ or not in_main(func):
         return None
     parts: list[Any] = [func.__code__]
     values = list(func.__defaults__ or ())
@@ -41,14 +46,14 @@ def _constants(func: Any) -> tuple[Any, ...] | None:
     for value in values:
         if not is_plain(value):
             return None
-        # 1, 1.0 and True are equal, and not the same
-        parts.append((type(value), value))
+        # 1, 1.0 and True are equal, and so are 0.0 and -0.0, and not the same
+        parts.append((type(value), value, repr(value) if type(value) in _SIGNED else None))
     return tuple(parts)
 
 
 def _is_interactive(func: Any) -> bool:
     """Whether the namespace of the user is behind the function."""
-    if type(func) is MapCall:
+    while type(func) is MapCall:
         func = func.func
     return func.__globals__ is user_namespace()
 

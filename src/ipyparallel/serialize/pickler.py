@@ -10,10 +10,12 @@ Nothing is registered process-wide: other users of pickle and cloudpickle see no
 
 from __future__ import annotations
 
+import functools
 import io
 import pickle
 import sys
 import types
+from collections import ChainMap
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,11 +38,32 @@ def user_namespace() -> dict[str, Any]:
     return sys.modules["__main__"].__dict__
 
 
+def in_main(func: types.FunctionType) -> bool:
+    """Whether the function is of ``__main__``: typed, or in the script itself."""
+    return bool(func.__globals__.get("__name__") == "__main__")
+
+
+def _reduce_cached(func: Any) -> Any:
+    """A function under ``functools.cache``, which would be pickled by its name."""
+    if func.__module__ != "__main__":
+        return func.__reduce__()
+    return _cached, (func.__wrapped__, func.cache_parameters())
+
+
+def _cached(func: Any, parameters: dict[str, Any]) -> Any:
+    return functools.lru_cache(**parameters)(func)
+
+
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle's pickler, but for the globals of interactive functions."""
 
+    dispatch_table = ChainMap(
+        {type(functools.cache(lambda: None)): _reduce_cached},
+        cloudpickle.Pickler.dispatch_table,
+    )
+
     def _dynamic_function_reduce(self, func: types.FunctionType) -> Any:
-        if func.__globals__.get("__name__") != "__main__":
+        if not in_main(func):
             return super()._dynamic_function_reduce(func)
         # in two steps, since a function may refer to itself through its closure
         free = len(func.__code__.co_freevars)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
+import stat
 import tempfile
 from pathlib import Path
 
@@ -64,8 +65,9 @@ class SocketFolder:
             root = Path("/tmp")
         self._parent = root / f"ipyparallel-{psutil.Process().username()}"
         self._parent.mkdir(mode=0o700, exist_ok=True)
-        status = self._parent.stat()
-        if status.st_uid != psutil.Process().uids().effective or status.st_mode & 0o077:
+        status = self._parent.lstat()  # not what a link that somebody put there leads to
+        is_ours = status.st_uid == psutil.Process().uids().effective
+        if not (stat.S_ISDIR(status.st_mode) and is_ours) or status.st_mode & 0o077:
             raise PermissionError(
                 f"{self._parent} must belong to you, and only you may read it (mode 0700)"
             )

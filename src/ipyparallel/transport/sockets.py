@@ -6,13 +6,10 @@ from typing import Any, cast
 
 import zmq
 
-from ..protocol.session import DELIMITER
+from ..protocol.framing import COMPACT, DELIMITER, ENVELOPE
 
 #: From this size on (bytes), a frame is handed over without copying it.
 NO_COPY = 1 << 16
-
-#: Frames after the delimiter that are text: signature, header, parent, metadata, content.
-_TEXT_FRAMES = 5
 
 #: ROUTER identities of the controller's sockets on the engines' side.
 MUX_OUT = b"mux_out"
@@ -74,20 +71,25 @@ def receive(socket: zmq.Socket[bytes]) -> list[Any]:
     ZeroMQ's own memory when they are not.
     """
     recv = socket.recv
-    frames: list[Any] = [recv(zmq.NOBLOCK)]
-    text = _TEXT_FRAMES if frames[0] == DELIMITER else -1
+    frame = recv(zmq.NOBLOCK)
+    frames: list[Any] = [frame]
+    text = _text_after(frame)
     while socket.getsockopt(zmq.RCVMORE):
         if text == 0:
-            frame = recv(copy=False)
-            frames.append(frame if len(frame) >= NO_COPY else frame.bytes)
+            buffer = recv(copy=False)
+            frames.append(buffer if len(buffer) >= NO_COPY else buffer.bytes)
             continue
-        data = recv()
-        frames.append(data)
-        if text > 0:
-            text -= 1
-        elif data == DELIMITER:
-            text = _TEXT_FRAMES
+        frame = recv()
+        frames.append(frame)
+        text = text - 1 if text > 0 else _text_after(frame)
     return frames
+
+
+def _text_after(frame: bytes) -> int:
+    """How many frames of text follow this one before the buffers; -1 if it does not say."""
+    if frame == DELIMITER:
+        return ENVELOPE
+    return 0 if frame.startswith(COMPACT) else -1
 
 
 def send(socket: zmq.Socket[bytes], frames: list[Any]) -> None:

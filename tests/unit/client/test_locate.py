@@ -142,11 +142,7 @@ def test_incomplete_information_is_named(root):
     [
         ("/home/me/.ipython/x.json", "~/.ipython/x.json"),
         ("/tmp/x.json", "/tmp/x.json"),
-        pytest.param(
-            "/home/meg/x.json",
-            "/home/meg/x.json",
-            marks=pytest.mark.xfail(strict=True, reason="_short compares texts, not paths"),
-        ),
+        ("/home/meg/x.json", "/home/meg/x.json"),
     ],
 )
 def test_paths_at_home_are_shown_short(path, text, monkeypatch):

@@ -60,7 +60,6 @@ def test_update_adds_keys_all_the_same():
     assert metadata.is_broadcast is False
 
 
-@pytest.mark.xfail(strict=True, reason="__setitem__ refuses the keys while a copy is filled")
 @pytest.mark.parametrize(
     "duplicate", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
 )

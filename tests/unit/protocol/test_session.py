@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipyparallel.protocol.framing import COMPACT, DELIMITER, InvalidMessage
 from ipyparallel.protocol.messages import EMPTY, EngineNotice, Header
 from ipyparallel.protocol.session import (
-    DELIMITER,
-    InvalidMessage,
     Message,
     SeenSignatures,
     Session,
@@ -48,25 +47,27 @@ DICTS = st.dictionaries(st.text(), JSON, max_size=4)
 
 @settings(max_examples=60, deadline=None, database=None)
 @given(
-    idents=st.lists(st.binary().filter(lambda b: b != DELIMITER), max_size=3),
+    idents=st.lists(st.binary().filter(lambda b: not b.startswith(b"<IDS")), max_size=3),
     content=DICTS,
     metadata=DICTS,
     # a buffer may be the delimiter: only the first one counts
     buffers=st.lists(st.binary() | st.just(DELIMITER), max_size=3),
     key=st.sampled_from([KEY, b""]),
     scheme=st.sampled_from(["hmac-sha256", "hmac-sha512", "hmac-md5"]),
+    compact=st.booleans(),
 )
-def test_what_was_framed_is_parsed(idents, content, metadata, buffers, key, scheme):
+def test_what_was_framed_is_parsed(idents, content, metadata, buffers, key, scheme, compact):
     sender, reader = Session(key, signature_scheme=scheme), Session(key, signature_scheme=scheme)
     header = sender.header("some_type")
-    frames = [*idents, *sender.frame(header, content, metadata=metadata, buffers=buffers)]
-    message = reader.parse(list(frames))
+    made = sender.frame(header, content, metadata=metadata, buffers=buffers, compact=compact)
+    message = reader.parse([*idents, *made])
     assert message.idents == idents
     assert message.header == header
     assert message.content() == content
     assert message.metadata() == metadata
     assert message.buffers == buffers
     assert message.parent.msg_id == ""
+    assert message.compact is compact
 
 
 def test_frames_stand_in_the_published_order(session):
@@ -217,7 +218,7 @@ def test_a_malformed_header_is_refused(header, session, reader):
 
 
 @settings(max_examples=100, deadline=None, database=None)
-@given(st.lists(st.binary(max_size=20) | st.just(DELIMITER), max_size=10))
+@given(st.lists(st.binary(max_size=20) | st.sampled_from([DELIMITER, COMPACT]), max_size=10))
 def test_foreign_frames_are_refused_and_nothing_else(frames):
     with pytest.raises(InvalidMessage):
         Session(KEY).parse(frames)
@@ -225,6 +226,28 @@ def test_foreign_frames_are_refused_and_nothing_else(frames):
 
 def test_an_invalid_message_is_a_value_error():
     assert issubclass(InvalidMessage, ValueError)
+
+
+def test_the_signature_is_the_same_whichever_way_a_message_lies_in_frames(session):
+    header = session.header("x")
+    (compact,) = session.frame(header, {"a": 1}, compact=True)
+    assert session.frame(header, {"a": 1})[1] in compact
+
+
+def test_a_repeated_message_is_refused_though_it_lies_in_frames_another_way(session, reader):
+    header = session.header("x")
+    reader.parse(session.frame(header))
+    with pytest.raises(InvalidMessage, match="repeated"):
+        reader.parse(session.frame(header, compact=True))
+
+
+def test_a_changed_byte_of_a_compact_message_is_noticed(session, reader):
+    (frame,) = session.message("x", {"a": 1}, compact=True)
+    for place in range(len(frame)):
+        changed = frame[:place] + bytes([frame[place] ^ 1]) + frame[place + 1 :]
+        with pytest.raises(InvalidMessage):
+            reader.parse([changed])
+    assert reader.parse([frame]).content() == {"a": 1}
 
 
 # ---- memory of signatures

@@ -131,7 +131,6 @@ def test_equal_is_not_the_same(one, other, sessions, pickled):
     assert type(deserialize(pickled.frames(it))()) is type(other)
 
 
-@pytest.mark.xfail(strict=True, reason="0.0 and -0.0 are told apart by nothing yet")
 def test_zero_is_not_minus_zero(sessions, pickled):
     it = sessions.define("def it(x=0.0): return str(x)")
     pickled.frames(it)
@@ -139,9 +138,6 @@ def test_zero_is_not_minus_zero(sessions, pickled):
     assert deserialize(pickled.frames(it))() == "-0.0"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="globals that cloudpickle captures are not among the constants"
-)
 def test_a_function_that_captures_globals_of_its_module_is_pickled_anew(monkeypatch, pickled):
     module = types.ModuleType("some_module")
     monkeypatch.setitem(sys.modules, "some_module", module)
@@ -213,7 +209,6 @@ def test_frames_that_were_not_copied_are_loaded_too(sessions, pickled, loaded):
     assert loaded.load([memoryview(frames[0])])() == 3
 
 
-@pytest.mark.xfail(strict=True, reason="_is_interactive looks through one MapCall only")
 def test_a_map_of_a_map_is_loaded(sessions, pickled, loaded):
     it = MapCall(MapCall(sessions.define("it = lambda x: x + 1")))
     assert loaded.load(pickled.frames(it))([[1, 2], [3]]) == [[2, 3], [4]]

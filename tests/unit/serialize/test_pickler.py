@@ -51,7 +51,6 @@ def test_the_namespace_of_the_engine_is_behind(source, sessions):
     assert "it" not in sessions.engine
 
 
-@pytest.mark.xfail(strict=True, reason="functools.lru_cache pickles itself by name")
 def test_a_cached_function_arrives(sessions):
     it = sessions.define("import functools\n@functools.lru_cache\ndef it(x): return a + x")
     sessions.engine["a"] = 5

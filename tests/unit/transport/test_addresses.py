@@ -139,7 +139,6 @@ def test_a_folder_open_to_others_is_refused(mode, root):
         SocketFolder()
 
 
-@pytest.mark.xfail(strict=True, reason="SocketFolder follows links: it should look with lstat")
 def test_a_link_planted_by_somebody_else_is_refused(root):
     precious = os.path.join(root, "precious")
     os.makedirs(os.path.join(precious, str(2**22 + 1)), mode=0o700)
