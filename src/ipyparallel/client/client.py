@@ -150,7 +150,7 @@ class Client(HasTraits):
 
     def __del__(self) -> None:
         if hasattr(self, "_connection"):
-            self._connection.close()
+            self._connection.abandon()
 
     def __enter__(self) -> Client:
         return self

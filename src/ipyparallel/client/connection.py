@@ -7,12 +7,14 @@ letting the lock go.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import os
 import select
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from socket import socketpair
 from typing import Any, Protocol
 
 import zmq
@@ -31,6 +33,16 @@ _LOOK = 0.25
 
 #: Milliseconds that messages have to leave when the client closes.
 _LINGER = 1000
+
+#: The connections whose I/O threads run.
+_open: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Let the I/O threads end before the interpreter freezes them, perhaps with a lock held."""
+    for connection in list(_open):
+        connection.close()
 
 
 class Inbox(Protocol):
@@ -97,14 +109,16 @@ class Connection:
         for name, socket in self._requests.items():
             handlers.append((socket, _reply_handler(inbox, name)))
         self._handlers = handlers
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
-        os.set_blocking(self._wake_read, False)
+        # objects, not descriptors: whoever writes to a closed one must not hit another file
+        self._wake_read, self._wake_write = socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="ipyparallel client", daemon=True)
 
     def start(self) -> None:
         """Begin to read."""
         self._thread.start()
+        _open.add(self)
 
     def send(self, channel: str, frames: list[Any]) -> None:
         """Send a request; from any thread.
@@ -126,17 +140,23 @@ class Connection:
 
     def close(self) -> None:
         """Close the sockets, once what was sent has left; from any thread."""
-        with self._lock:
-            if self.closed:
-                return
-            self.closed = True
-        self._wake()
+        self.abandon()
         if threading.current_thread() is not self._thread and self._thread.is_alive():
             self._thread.join()
 
+    def abandon(self) -> None:
+        """Have the I/O thread close the sockets; takes no lock and waits for nothing.
+
+        For finalizers: these run in whichever thread the garbage collection happens to be, and
+        that may be the I/O thread, with the lock held.
+        """
+        self.closed = True
+        self._wake()
+
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # full: it is awake already
-            os.write(self._wake_write, b"x")
+        # full: it is awake already; closed: it has ended
+        with contextlib.suppress(OSError):
+            self._wake_write.send(b"x")
 
     # ---- the I/O thread
 
@@ -156,7 +176,7 @@ class Connection:
                 else:
                     poller.poll()
                 with contextlib.suppress(BlockingIOError):
-                    os.read(self._wake_read, 4096)
+                    self._wake_read.recv(4096)
         finally:
             self._close_sockets()
 
@@ -196,8 +216,8 @@ class Connection:
             self.closed = True
             for socket, _ in self._handlers:
                 socket.close()
-            os.close(self._wake_read)
-            os.close(self._wake_write)
+            self._wake_read.close()
+            self._wake_write.close()
         self._context.term()
 
 

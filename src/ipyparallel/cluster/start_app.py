@@ -52,7 +52,7 @@ start_help = """Start a cluster: a controller and engines.
 
     ipcluster start -n 4 --profile=myprofile
     ipcluster start -n 4 --daemonize
-    ipcluster start -n 4 -- --nodb       # what follows the -- goes to the controller
+    ipcluster start -n 4 -- --hwm=1      # what follows the -- goes to the controller
 """
 
 #: Signals that are meant for the engines.
