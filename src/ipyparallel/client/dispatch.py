@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
 from ..error import (
     ControllerLost,
     EngineError,
@@ -19,7 +17,7 @@ from ..error import (
     unwrap_exception,
 )
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import EngineNotice, ReplyMetadata, decode_reply_metadata
+from ..protocol.messages import UNREADABLE, EngineNotice, ReplyMetadata, decode_reply_metadata
 from ..protocol.session import Message, Session
 from ..serialize.pickler import deserialize
 from .engines import EngineTable
@@ -102,7 +100,7 @@ class Dispatcher:
         try:
             msg_id = message.parent.msg_id
             metadata = decode_reply_metadata(message.metadata_frame)
-        except msgspec.MsgspecError as e:
+        except UNREADABLE as e:
             _log.warning("Dropped a reply: %s", e)
             return
         with self.lock:
@@ -156,7 +154,7 @@ class Dispatcher:
         task.output_expected = 0
         try:
             content = message.content()
-        except msgspec.MsgspecError as e:
+        except UNREADABLE as e:
             _resolve(task, None, ValueError(f"the reply is malformed: {e}"))
             return
         if isinstance(content, dict) and content.get("status") == "error":
@@ -185,7 +183,7 @@ class Dispatcher:
             handler = self._output_handlers.get(msg_type)
             if handler is not None:
                 handler(task, message)
-        except (msgspec.MsgspecError, KeyError, TypeError) as e:
+        except (*UNREADABLE, KeyError, TypeError) as e:
             _log.warning("Dropped a %s message: %s", msg_type, e)
             return
         for callback in task.iopub_callbacks:

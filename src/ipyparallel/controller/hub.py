@@ -182,9 +182,10 @@ class Hub:
             self.log.warning("Engine %d left before it was ready: %s", engine.id, reason or "?")
             return
         self.log.info("Engine %d is gone%s", engine.id, f": {reason}" if reason else "")
-        self._scheduler.send([link.encode(link.EngineLeft(engine.uuid, reason))])
+        # clients first: one whose balanced task fails should know by then that the engine is gone
         notice = EngineNotice(engine.id, engine.uuid, reason=reason)
         self.notify("unregistration_notification", notice)
+        self._scheduler.send([link.encode(link.EngineLeft(engine.uuid, reason))])
 
     def _give_up(self, engine: Engine) -> None:
         if not engine.ready:

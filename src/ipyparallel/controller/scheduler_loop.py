@@ -15,17 +15,13 @@ from typing import Any, NamedTuple
 import zmq
 
 from ..error import ImpossibleDependency, describe_exception
-from ..protocol.messages import decode_reply_metadata, decode_task_metadata
+from ..protocol.messages import UNREADABLE, decode_reply_metadata, decode_task_metadata
 from ..protocol.session import Session, utc_date
 from ..scheduling.commands import Command, Deliver, Dispatch, Fail, Recall
 from ..scheduling.machine import LONG, TaskMachine
 from ..scheduling.state import Job
 from ..transport.sockets import receive, send
 from . import link
-
-#: What reading a message may raise. Text that is not UTF-8 and text that is nested too deeply are
-#: not among msgspec's own errors.
-UNREADABLE = (ValueError, RecursionError)
 
 #: Messages of one kind handled before the others have their turn.
 BATCH = 100

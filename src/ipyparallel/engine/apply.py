@@ -7,9 +7,9 @@ import sys
 from time import perf_counter
 from typing import Any
 
-import msgspec
-
+from ..error import describe_exception
 from ..protocol.messages import (
+    UNREADABLE,
     ReplyMetadata,
     RequestMetadata,
     decode,
@@ -93,6 +93,14 @@ class ApplyRunner:
             metadata.output_count = 0
         return self._reply(message, _ABORTED, metadata, [])
 
+    def refuse(self, message: Message, error: Exception) -> list[Any]:
+        """The reply to a request that cannot be run."""
+        metadata = self._reply_metadata(_metadata(message))
+        metadata.status = "error"
+        if _metadata(message).count_output:
+            metadata.output_count = 0
+        return self._reply(message, encode_any(describe_exception(error)), metadata, [])
+
     def _reply(
         self, message: Message, content: bytes, metadata: ReplyMetadata, buffers: list[Any]
     ) -> list[Any]:
@@ -140,7 +148,7 @@ class ApplyRunner:
 def _metadata(message: Message) -> RequestMetadata:
     try:
         return decode_request_metadata(message.metadata_frame)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return RequestMetadata()  # nothing in it is needed to run the call
 
 

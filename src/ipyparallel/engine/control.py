@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import zmq
 
 from ..error import describe_exception
-from ..protocol.framing import InvalidMessage
+from ..protocol.messages import UNREADABLE
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.liveness import Patience, is_connected, refused
@@ -126,7 +126,9 @@ class ControlThread:
         try:
             message = self._session.parse(frames)
             content = message.content()
-        except (InvalidMessage, ValueError) as e:
+            if not isinstance(content, dict):
+                raise ValueError(f"content of {message.header.msg_type} is not an object")
+        except UNREADABLE as e:
             self._log.warning("Dropped a message on the control channel: %s", e)
             return
         handler = self._handlers.get(message.header.msg_type)
@@ -173,8 +175,9 @@ class ControlThread:
         number = content["sig"]
         if isinstance(number, str):
             number = getattr(signal, number)
+        number = signal.Signals(number)
         self._reply(message, {"status": "ok"})
-        self._kill(signal.Signals(number))
+        self._kill(number)
 
     def _kill(self, number: signal.Signals) -> None:
         # to the main thread itself, so that a system call it waits in is interrupted

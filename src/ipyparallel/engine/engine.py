@@ -25,6 +25,7 @@ from ..error import EngineError, unwrap_exception
 from ..protocol.connection import EngineInfo
 from ..protocol.framing import InvalidMessage
 from ..protocol.messages import (
+    UNREADABLE,
     RegistrationReply,
     RegistrationRequest,
     UnregistrationRequest,
@@ -353,19 +354,15 @@ class Engine:
     async def _handle(self, stream: ReplyStream, message: Message) -> None:
         """Have the kernel handle a Jupyter request, such as ``execute_request``."""
         kernel = self._kernel
-        metadata = decode_request_metadata(message.metadata_frame)
-        request = {
-            "header": decode(message.header_frame),
-            "msg_id": message.header.msg_id,
-            "msg_type": message.header.msg_type,
-            "parent_header": decode(message.parent_frame),
-            "metadata": message.metadata(),
-            "content": message.content(),
-            "buffers": [memoryview(buffer) for buffer in message.buffers],
-        }
         handler = kernel.shell_handlers.get(message.header.msg_type)
-        if handler is None:
-            self._log.warning("Dropped a request: unknown type %r", message.header.msg_type)
+        try:
+            if handler is None:
+                raise ValueError(f"an engine does not know {message.header.msg_type!r}")
+            metadata = decode_request_metadata(message.metadata_frame)
+            request = self._as_dict(message)
+        except UNREADABLE as e:
+            self._log.warning("Refused a request: %s", e)
+            stream.send_multipart(self._runner.refuse(message, e))
             return
         kernel.set_parent(message.idents, request, "shell")
         session: KernelSession = kernel.session
@@ -390,6 +387,27 @@ class Engine:
     def _on_exit(self) -> None:
         """The user's code called ``exit()``, which in IPython ends the kernel."""
         self.stop("its code called exit()")
+
+    @staticmethod
+    def _as_dict(message: Message) -> dict[str, Any]:
+        """The message as Jupyter's machinery takes it; raises what decoding may raise."""
+        request = {
+            "header": decode(message.header_frame),
+            "msg_id": message.header.msg_id,
+            "msg_type": message.header.msg_type,
+            "parent_header": decode(message.parent_frame),
+            "metadata": message.metadata(),
+            "content": message.content(),
+            "buffers": [memoryview(buffer) for buffer in message.buffers],
+        }
+        for part in ("parent_header", "content"):
+            if not isinstance(request[part], dict):
+                raise ValueError(f"{part} of {message.header.msg_type} is not an object")
+        if message.header.msg_type == "execute_request" and not isinstance(
+            request["content"].get("code"), str
+        ):
+            raise ValueError("content of execute_request has no code")
+        return request
 
     def _abort_queued(self) -> None:
         """An execution failed: abort the executions that wait behind it."""

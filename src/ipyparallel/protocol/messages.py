@@ -17,6 +17,10 @@ PROTOCOL_VERSION = "5.4"
 #: Encoded ``{}``: the metadata, content and parent header of most messages.
 EMPTY = b"{}"
 
+#: What decoding a frame may raise. Text that is not UTF-8, and text that is nested too deeply, are
+#: not among msgspec's own errors, which are ValueErrors too.
+UNREADABLE = (ValueError, RecursionError)
+
 _encoder = msgspec.json.Encoder()
 
 

@@ -20,7 +20,15 @@ from typing import Any
 import msgspec
 
 from .framing import Frame, InvalidMessage, pack_compact, pack_full, unpack
-from .messages import EMPTY, PROTOCOL_VERSION, Header, ParentHeader, decode_header, decode_parent
+from .messages import (
+    EMPTY,
+    PROTOCOL_VERSION,
+    UNREADABLE,
+    Header,
+    ParentHeader,
+    decode_header,
+    decode_parent,
+)
 from .messages import encode as encode_json
 
 
@@ -76,7 +84,7 @@ class Message:
         """The content as a struct of the type `kind`; ValueError names what is wrong with it."""
         try:
             return msgspec.json.decode(self.content_frame, type=kind)
-        except msgspec.MsgspecError as e:
+        except UNREADABLE as e:
             raise ValueError(f"content of {self.header.msg_type} is malformed: {e}") from None
 
 
@@ -228,7 +236,7 @@ class Session:
                 raise InvalidMessage("repeated: a message of this signature came before")
         try:
             header = decode_header(parts[0])
-        except msgspec.MsgspecError as e:
+        except UNREADABLE as e:
             raise InvalidMessage(f"malformed header: {e}") from None
         return Message(idents, header, *parts, buffers, compact)
 
