@@ -28,11 +28,6 @@ def raw_and_client(tmp_path: Path) -> Iterator[tuple[Raw, ipp.Client]]:
         controller.end()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="pyzmq's monitored_queue reads two address frames without asking whether there are"
-    " two, and takes the next message for the rest of this one",
-)
 @pytest.mark.parametrize("channel", ["mux", "control"])
 def test_message_of_one_frame(raw_and_client: tuple[Raw, ipp.Client], channel: str) -> None:
     raw, client = raw_and_client

@@ -24,7 +24,9 @@ from ..transport.addresses import SocketFolder
 from .broadcast import BroadcastRefusal
 from .channels import Channels, Context, open_channels
 from .hub import Hub
+from .output_relay import OutputRelay
 from .ports import parse_ports, sequence
+from .request_relay import RequestRelay
 from .scheduler_loop import SchedulerLoop
 from .settings import HeartMonitor, TaskScheduler
 
@@ -139,18 +141,21 @@ class IPController(BaseParallelApplication):
         scheduler = SchedulerLoop(
             TaskMachine(POLICIES[scheduling.scheme_name](), scheduling.hwm),
             Session(key.encode()),
-            clients=channels.task_clients,
-            engines=channels.task_engines,
-            hub=channels.scheduler_link,
+            **channels.task._asdict(),
             log=self.log,
         )
+        relays = [
+            RequestRelay(name, Session(key.encode()), **ends._asdict(), log=self.log)
+            for name, ends in (("mux", channels.mux), ("control", channels.control))
+        ]
         broadcast = BroadcastRefusal(
             Session(key.encode()),
             channels.broadcast_clients,
             channels.broadcast_engines,
             self.log,
         )
-        for relay in channels.relays:
+        OutputRelay(channels.output_engines, channels.output_clients).start()
+        for relay in relays:
             relay.start()
         scheduler.start()
         self._write(engine, client, files)
@@ -163,8 +168,10 @@ class IPController(BaseParallelApplication):
         finally:
             hub.close()
             scheduler.join()
+            for relay in relays:
+                relay.join()
             broadcast.close()
-            # makes the relays end, and waits until the last messages have left
+            # makes the output relay end, and waits until the last messages have left
             context.term()
 
     def _stop_on_signals(self, stopped: asyncio.Event) -> None:

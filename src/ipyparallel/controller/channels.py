@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import zmq
 
 from ..transport.sockets import CONTROL_OUT, HUB, MUX_OUT, TASK_OUT, new_socket
 from .hub import HubSockets
-from .relays import Relay, output_relay, request_relay
 
 Context = zmq.Context[zmq.Socket[bytes]]
 Socket = zmq.Socket[bytes]
@@ -67,20 +66,27 @@ class Binder:
         return socket, port
 
 
+class RequestEnds(NamedTuple):
+    """The sockets of who passes requests on: two ROUTERs, and one to the hub."""
+
+    clients: Socket
+    engines: Socket
+    hub: Socket
+
+
 @dataclass
 class Channels:
     """All sockets of a controller, in the hands of who uses them."""
 
     ports: Ports
     hub: HubSockets
-    relays: list[Relay]
-    #: ROUTERs of the task scheduler, and its end of the pair with the hub.
-    task_clients: Socket
-    task_engines: Socket
-    scheduler_link: Socket
-    #: See `broadcast`.
-    broadcast_clients: Socket
-    broadcast_engines: Socket
+    mux: RequestEnds
+    control: RequestEnds
+    task: RequestEnds
+    output_engines: Socket  # XSUB
+    output_clients: Socket  # XPUB
+    broadcast_clients: Socket  # ROUTER
+    broadcast_engines: Socket  # ROUTER
 
 
 #: ROUTER identity of the broadcast channel, on the engines' side.
@@ -117,19 +123,16 @@ def open_channels(context: Context, interface: str, ports: Iterator[int]) -> Cha
         socket.connect(f"{host}:{port}")
         return socket
 
-    def pair(kind: int, other: int, url: str) -> tuple[Socket, Socket]:
-        one = new_socket(context, kind)
+    def pair(url: str) -> tuple[Socket, Socket]:
+        one = new_socket(context, zmq.PAIR)
         one.bind(url)
-        two = new_socket(context, other)
+        two = new_socket(context, zmq.PAIR)
         two.connect(url)
         return one, two
 
-    observed, observe = pair(zmq.SUB, zmq.PUB, "inproc://observed")
-    observed.subscribe(b"")
-    # nobody asks how many control requests an engine has
-    unobserved = new_socket(context, zmq.PUB)
-    unobserved.bind("inproc://unobserved")
-    hub_link, scheduler_link = pair(zmq.PAIR, zmq.PAIR, "inproc://scheduler")
+    mux_link, mux_end = pair("inproc://mux")
+    control_link, control_end = pair("inproc://control")
+    scheduler_link, scheduler_end = pair("inproc://scheduler")
     hub = HubSockets(
         queries=[queries],
         notifications=notifications,
@@ -139,21 +142,18 @@ def open_channels(context: Context, interface: str, ports: Iterator[int]) -> Cha
         control=connected(zmq.DEALER, client["control"], HUB),
         output=connected(zmq.SUB, client["iopub"]),
         output_source=connected(zmq.XPUB, engine["iopub"]),
-        observed=observed,
-        scheduler=hub_link,
+        mux_relay=mux_link,
+        control_relay=control_link,
+        scheduler=scheduler_link,
     )
-    relays = [
-        request_relay("mux relay", mux_in, mux_out, observe),
-        request_relay("control relay", control_in, control_out, unobserved),
-        output_relay(output_in, output_out),
-    ]
     return Channels(
         Ports(registration, engine, client),
         hub,
-        relays,
-        task_in,
-        task_out,
-        scheduler_link,
-        broadcast_in,
-        broadcast_out,
+        mux=RequestEnds(mux_in, mux_out, mux_end),
+        control=RequestEnds(control_in, control_out, control_end),
+        task=RequestEnds(task_in, task_out, scheduler_end),
+        output_engines=output_in,
+        output_clients=output_out,
+        broadcast_clients=broadcast_in,
+        broadcast_engines=broadcast_out,
     )

@@ -28,10 +28,9 @@ class DirectQueues:
         self._pending.pop(uuid, None)
         self._completed.pop(uuid, None)
 
-    def pending(self, uuid: str) -> list[str]:
-        """The tasks that the engine has not answered."""
-        return list(self._pending.get(uuid, ()))
-
-    def completed(self, uuid: str) -> int:
-        """How many tasks it has answered."""
-        return self._completed[uuid]
+    def summary(self) -> dict[str, tuple[list[str], int]]:
+        """By engine: the tasks that it has not answered, and how many it has."""
+        return {
+            uuid: (list(self._pending.get(uuid, ())), self._completed[uuid])
+            for uuid in self._pending.keys() | self._completed.keys()
+        }

@@ -21,7 +21,6 @@ from ..protocol.messages import EngineNotice
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from . import link, queries
-from .direct_queues import DirectQueues
 from .hearts import Hearts
 from .registry import Engine, Registry
 from .tokens import Tokens
@@ -55,8 +54,18 @@ class HubSockets:
     control: zmq.Socket[bytes]  # DEALER, a client of the control channel
     output: zmq.Socket[bytes]  # SUB, a client of the output channel
     output_source: zmq.Socket[bytes]  # XPUB, like an engine on the output channel
-    observed: zmq.Socket[bytes]  # SUB, copies of the direct traffic
-    scheduler: zmq.Socket[bytes]  # PAIR
+    mux_relay: zmq.Socket[bytes]  # PAIR, as the next two; see `link`
+    control_relay: zmq.Socket[bytes]
+    scheduler: zmq.Socket[bytes]
+
+
+@dataclass(slots=True)
+class LoadQuestion:
+    """What was asked of the direct relay and of the scheduler, and who wants to know."""
+
+    then: Callable[[link.Load, link.Load], None]
+    direct: link.Load | None = None
+    balanced: link.Load | None = None
 
 
 class Hub:
@@ -98,12 +107,11 @@ class Hub:
         self.stop = stop
         self.log = log
         self.registry = Registry()
-        self.direct = DirectQueues()
         self._observer = observer
         self._hearts = Hearts(max_misses)
         self._tokens = Tokens()
         self._leaving: set[str] = set()
-        self._loads: dict[int, Callable[[link.Load], None]] = {}
+        self._loads: dict[int, LoadQuestion] = {}
         self._load_number = 0
         self._loop = asyncio.get_running_loop()
         self._ping_number = 0
@@ -123,7 +131,9 @@ class Hub:
         self._control = Channel(s.control, partial(self._on_report, "control"))
         self._output = Channel(s.output, self._on_output)
         self._output_source = Channel(s.output_source, partial(self._on_subscription, "output"))
-        self._observed = Channel(s.observed, self._on_observed)
+        self._mux_relay = Channel(s.mux_relay, self._on_mux_relay)
+        # nobody asks how many control requests an engine has
+        self._control_relay = Channel(s.control_relay, lambda frames: None)
         self._scheduler = Channel(s.scheduler, self._on_scheduler)
         # only what ends an engine; the rest of its output is none of the hub's business
         s.output.subscribe(b"engine")
@@ -134,7 +144,7 @@ class Hub:
         if self._coming_timer is not None:
             self._coming_timer.cancel()
         self.notify("shutdown_notification", {"status": "ok"})
-        self._scheduler.send([link.encode(link.Stop())])
+        self._tell_all(link.Stop())
         for channel in (
             *self._queries,
             self._notifications,
@@ -143,7 +153,8 @@ class Hub:
             self._control,
             self._output,
             self._output_source,
-            self._observed,
+            self._mux_relay,
+            self._control_relay,
             self._scheduler,
         ):
             channel.close()
@@ -177,7 +188,6 @@ class Hub:
     def _announce_gone(self, engine: Engine, reason: str) -> None:
         self._leaving.discard(engine.uuid)
         self.registry.remove(engine.uuid)
-        self.direct.forget(engine.uuid)
         if not engine.ready:
             self.log.warning("Engine %d left before it was ready: %s", engine.id, reason or "?")
             return
@@ -185,7 +195,7 @@ class Hub:
         # clients first: one whose balanced task fails should know by then that the engine is gone
         notice = EngineNotice(engine.id, engine.uuid, reason=reason)
         self.notify("unregistration_notification", notice)
-        self._scheduler.send([link.encode(link.EngineLeft(engine.uuid, reason))])
+        self._tell_all(link.EngineLeft(engine.uuid, reason))
 
     def _give_up(self, engine: Engine) -> None:
         if not engine.ready:
@@ -259,17 +269,32 @@ class Hub:
                 request = self.session.message("recall_request", {"msg_ids": msg_ids})
                 self._control.send([uuid.encode(), *request])
             case link.Load() as load:
-                self._loads.pop(load.number)(load)
+                self._loads[load.number].balanced = load
+                self._check_load(load.number)
 
-    def ask_load(self, then: Callable[[link.Load], None]) -> None:
-        """Call `then` with what the task scheduler has to do.
-
-        By then the direct traffic that passed before is counted, too.
-        """
-        self._observed.read_now()
+    def ask_load(self, then: Callable[[link.Load, link.Load], None]) -> None:
+        """Call `then` with what there is to do, directly and balanced."""
         self._load_number += 1
-        self._loads[self._load_number] = then
-        self._scheduler.send([link.encode(link.LoadRequest(self._load_number))])
+        self._loads[self._load_number] = LoadQuestion(then)
+        request = link.encode(link.LoadRequest(self._load_number))
+        self._mux_relay.send([request])
+        self._scheduler.send([request])
+
+    def _on_mux_relay(self, frames: list[Any]) -> None:
+        match link.decode_for_hub(frames[0]):
+            case link.Load() as load:
+                self._loads[load.number].direct = load
+                self._check_load(load.number)
+
+    def _check_load(self, number: int) -> None:
+        question = self._loads[number]
+        if question.direct is not None and question.balanced is not None:
+            del self._loads[number]
+            question.then(question.direct, question.balanced)
+
+    def _tell_all(self, message: link.EngineLeft | link.Stop) -> None:
+        for channel in (self._mux_relay, self._control_relay, self._scheduler):
+            channel.send([link.encode(message)])
 
     def _on_output(self, frames: list[Any]) -> None:
         if not frames[0].endswith(b".shutdown"):
@@ -278,19 +303,6 @@ class Hub:
         # a published engine says goodbye this way; its session is its uuid
         if message is not None and (engine := self.registry.get(message.header.session)):
             self.engine_gone(engine, "it was shut down")
-
-    def _on_observed(self, frames: list[Any]) -> None:
-        # a message that is not ours is dropped, and told of, by who it was sent to
-        try:
-            message = self._observer.parse(frames)
-            if message.idents[0] == b"in":
-                uuid, msg_id = message.idents[1].decode(), message.header.msg_id
-                if uuid in self.registry:
-                    self.direct.requested(uuid, msg_id)
-            else:
-                self.direct.replied(message.idents[2].decode(), message.parent.msg_id)
-        except (ValueError, RecursionError, IndexError):
-            return
 
     # ---- hearts
 

@@ -1,6 +1,6 @@
-"""What the hub and the task scheduler tell each other, as typed messages on a pair of sockets.
+"""What hub, task scheduler and relays tell each other, as typed messages on pairs of sockets.
 
-They share no state, so that the scheduler may as well run in a process of its own.
+They share no state, so that each may as well run in a process of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class EngineJoined(msgspec.Struct, tag=True):
 
 
 class EngineLeft(msgspec.Struct, tag=True):
-    """Hub: an engine is gone, and why."""
+    """Hub, to all: an engine is gone, and why."""
 
     uuid: str
     reason: str
@@ -30,13 +30,13 @@ class TasksReturned(msgspec.Struct, tag=True):
 
 
 class LoadRequest(msgspec.Struct, tag=True):
-    """Hub: what has each engine to do?"""
+    """Hub, to the scheduler or a relay: what has each engine to do?"""
 
     number: int
 
 
 class Stop(msgspec.Struct, tag=True):
-    """Hub: it is over."""
+    """Hub, to all: it is over."""
 
 
 class EngineReached(msgspec.Struct, tag=True):
@@ -59,18 +59,20 @@ class RecallTasks(msgspec.Struct, tag=True):
 
 
 class Load(msgspec.Struct, tag=True):
-    """Scheduler: the answer to LoadRequest."""
+    """Scheduler or relay: the answer to LoadRequest."""
 
     number: int
     #: By uuid: the tasks the engine holds, and how many it has completed.
     engines: dict[str, tuple[list[str], int]]
     #: Tasks that are on no engine.
-    waiting: list[str]
+    waiting: list[str] = []
 
 
 ToScheduler = EngineJoined | EngineLeft | TasksReturned | LoadRequest | Stop
+ToRelay = EngineLeft | LoadRequest | Stop
 ToHub = EngineReached | EngineUnreachable | RecallTasks | Load
 
 encode = msgspec.msgpack.Encoder().encode
 decode_for_scheduler = msgspec.msgpack.Decoder(ToScheduler).decode
+decode_for_relay = msgspec.msgpack.Decoder(ToRelay).decode
 decode_for_hub = msgspec.msgpack.Decoder(ToHub).decode

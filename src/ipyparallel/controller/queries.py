@@ -82,17 +82,18 @@ def _queue_status(hub: Hub, message: Message, reply: Reply) -> None:
     request = message.read_content(QueueRequest)
     engines = _select(hub, request.targets)
 
-    def tell(load: link.Load) -> None:
+    def tell(direct: link.Load, balanced: link.Load) -> None:
         content: dict[str, Any] = {"status": "ok"}
         for engine in engines:
-            tasks, completed = load.engines.get(engine.uuid, ([], 0))
-            queue = hub.direct.pending(engine.uuid)
+            queue, answered = direct.engines.get(engine.uuid, ([], 0))
+            tasks, completed = balanced.engines.get(engine.uuid, ([], 0))
             content[str(engine.id)] = {
                 "queue": queue if request.verbose else len(queue),
-                "completed": completed + hub.direct.completed(engine.uuid),
+                "completed": answered + completed,
                 "tasks": tasks if request.verbose else len(tasks),
             }
-        content["unassigned"] = load.waiting if request.verbose else len(load.waiting)
+        waiting = balanced.waiting
+        content["unassigned"] = waiting if request.verbose else len(waiting)
         reply("queue_reply", content)
 
     hub.ask_load(tell)

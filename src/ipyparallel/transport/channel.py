@@ -55,10 +55,6 @@ class Channel:
         if not self._check_due and has_input(self.socket):
             self._check_soon()
 
-    def read_now(self) -> None:
-        """Handle what waits in the socket before going on."""
-        self._read()
-
     def close(self) -> None:
         """Stop reading and close the socket."""
         if not self.socket.closed:

@@ -414,10 +414,12 @@ def test_elapsed_runs_until_then(tasks):
     assert AsyncResult(None, tasks.make(begun)).elapsed == pytest.approx(100, abs=5)
 
 
-def test_wall_time_of_a_task_whose_engine_died(tasks, one):
+def test_a_task_whose_engine_died_took_until_that_was_known(tasks, one):
     task, ar = one
+    task.failed(datetime(2026, 1, 1, second=5, tzinfo=UTC).timestamp())
     task.set_exception(EngineError("died"))
-    assert ar.wall_time >= 0
+    assert (ar.wall_time, ar.elapsed, ar.serial_time) == (5, 5, 0)
+    assert ar.status == "error"
 
 
 def test_a_task_that_never_began_took_no_time(tasks, one):

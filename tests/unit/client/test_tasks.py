@@ -51,6 +51,16 @@ def test_the_label_of_the_reply_counts_if_it_has_one(tasks):
     assert (task.metadata["label"], other.metadata["label"]) == ("theirs", "ours")
 
 
+@pytest.mark.parametrize("looked", [False, True], ids=["asked after", "asked before"])
+def test_a_task_that_will_have_no_reply_has_failed_at_a_known_time(looked, tasks):
+    task = tasks.make()
+    if looked:
+        assert task.metadata["status"] is None
+    task.failed(NEW_YEAR.timestamp() + 3)
+    assert task.metadata["status"] == "error"
+    assert (task.metadata["received"] - NEW_YEAR).total_seconds() == 3
+
+
 def test_output_recorded_before_the_reply_stays(tasks):
     task = tasks.make()
     task.metadata["stdout"] += "text"

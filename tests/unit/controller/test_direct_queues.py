@@ -14,45 +14,41 @@ def queues():
 
 
 def test_requests_are_pending_in_their_order(queues):
-    assert queues.pending("a") == ["1", "2"]
-    assert queues.pending("b") == ["3"]
+    assert queues.summary() == {"a": (["1", "2"], 0), "b": (["3"], 0)}
 
 
 def test_a_reply_completes_one_request(queues):
     queues.replied("a", "1")
-    assert (queues.pending("a"), queues.completed("a")) == (["2"], 1)
-    assert (queues.pending("b"), queues.completed("b")) == (["3"], 0)
+    assert queues.summary() == {"a": (["2"], 1), "b": (["3"], 0)}
 
 
 @pytest.mark.parametrize(("uuid", "msg_id"), [("a", "3"), ("a", "unknown"), ("x", "1")])
 def test_a_reply_to_what_was_not_asked_counts_for_nothing(uuid, msg_id, queues):
     queues.replied(uuid, msg_id)
-    assert queues.pending("a") == ["1", "2"]
-    assert queues.completed(uuid) == 0
+    assert queues.summary() == {"a": (["1", "2"], 0), "b": (["3"], 0)}
 
 
 def test_a_reply_counts_once(queues):
     queues.replied("a", "1")
     queues.replied("a", "1")
-    assert queues.completed("a") == 1
+    assert queues.summary()["a"] == (["2"], 1)
 
 
 def test_an_engine_that_went_leaves_nothing(queues):
     queues.replied("a", "1")
     queues.forget("a")
     queues.forget("never there")
-    assert (queues.pending("a"), queues.completed("a")) == ([], 0)
-    assert queues._pending.keys() == {"b"}
+    assert queues.summary() == {"b": (["3"], 0)}
 
 
-def test_asking_about_an_engine_does_not_remember_it(queues):
-    assert (queues.pending("x"), queues.completed("x")) == ([], 0)
-    assert "x" not in queues._pending
-    assert "x" not in queues._completed
+def test_an_engine_that_has_answered_all_is_still_listed(queues):
+    queues.replied("b", "3")
+    assert queues.summary()["b"] == ([], 1)
 
 
 def test_finished_requests_are_not_kept(queues):
     for number in range(1000):
         queues.requested("c", str(number))
         queues.replied("c", str(number))
-    assert (queues._pending["c"], queues.completed("c")) == ({}, 1000)
+    assert queues.summary()["c"] == ([], 1000)
+    assert queues._pending["c"] == {}
