@@ -273,7 +273,7 @@ class AlreadyDisplayedError(RemoteError):
         return type(self), (self.original_error,)
 
     def __str__(self) -> str:
-        return f"{self.n} error{'' if self.n == 1 else 's'}"
+        return f"{self.n} errors"
 
     def render_traceback(self) -> list[str]:
         """One line: the tracebacks were shown before."""
@@ -358,10 +358,18 @@ def describe_exception(
     return {
         "status": "error",
         "ename": type(exception).__name__,
-        "evalue": str(exception),
+        "evalue": _text(exception),
         "traceback": list(lines),
         "engine_info": dict(engine_info or {}),
     }
+
+
+def _text(exception: Any) -> str:
+    """The text of an exception; what went wrong instead, if its class cannot say it."""
+    try:
+        return str(exception)
+    except Exception as e:  # noqa: BLE001  (the class may be a user's)
+        return f"<the text of {type(exception).__name__} failed: {type(e).__name__}>"
 
 
 #: Raised as themselves when no engine is behind them: the controller made these.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -202,11 +202,9 @@ class AsyncResult(Future[Any]):
         TimeoutError
             As for `get`.
         """
-        results = self.get(_seconds(timeout))
-        if self._single:
-            results = [results]
+        self.get(timeout)
         by_engine: dict[int, Any] = {}
-        for child, result in zip(self._children, results, strict=True):
+        for child, result in zip(self._children, self._raw(), strict=True):
             engine_id = child.metadata["engine_id"]
             if engine_id in by_engine:
                 raise ValueError(f"cannot make a dict: engine {engine_id} has several results")
@@ -418,7 +416,10 @@ def as_they_end(children: Sequence[MessageFuture]) -> Iterator[MessageFuture]:
 
 
 def _outcome(child: MessageFuture) -> Any:
-    error = child.exception()
+    try:
+        error = child.exception()
+    except CancelledError as e:
+        return e
     return child.result() if error is None else error
 
 

@@ -60,6 +60,10 @@ class EngineTable:
         with self._changed:
             if self._uuids.get(engine_id) == uuid:
                 return
+            old = self._uuids.get(engine_id)
+            if old is not None:  # its leaving was missed
+                del self._by_uuid[old]
+                self._foreign.discard(old)
             self._uuids[engine_id] = uuid
             self._by_uuid[uuid] = engine_id
             self._ids = sorted(self._uuids)

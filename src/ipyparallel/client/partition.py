@@ -56,7 +56,7 @@ class RoundRobin:
 
     def cut(self, seq: Any, parts: int) -> list[Any]:
         """See `Partition`."""
-        if not hasattr(seq, "__getitem__"):
+        if not hasattr(seq, "__getitem__") or isinstance(seq, dict):
             seq = list(seq)
         return [seq[i::parts] for i in range(parts)]
 

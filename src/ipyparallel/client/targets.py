@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 from ..error import NoEnginesRegistered
@@ -36,16 +37,16 @@ def resolve(targets: Targets, ids: Sequence[int]) -> list[int]:
         return list(ids)
     if isinstance(targets, (bool, str)):
         raise TypeError(f"targets must be ids, a slice of them or 'all', not {targets!r}")
-    if isinstance(targets, int):
-        return [_one(targets, ids)]
+    if hasattr(targets, "__index__"):  # numpy's integers, too
+        return [_one(index(targets), ids)]
     if isinstance(targets, slice):
         return list(ids[targets])
     if isinstance(targets, (list, tuple, range, set, frozenset)):
         chosen = []
         for target in targets:
-            if isinstance(target, bool) or not isinstance(target, int):
+            if isinstance(target, bool) or not hasattr(target, "__index__"):
                 raise TypeError(f"targets must be ids, and {target!r} is not one")
-            chosen.append(_one(target, ids))
+            chosen.append(_one(index(target), ids))
         return chosen
     raise TypeError(
         f"targets must be ids, a slice of them or 'all', not a {type(targets).__name__}"

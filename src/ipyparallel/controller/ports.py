@@ -15,9 +15,9 @@ def parse_ports(text: str) -> list[int]:
     """
     ports: list[int] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
-        first, _, last = part.partition("-")
+        first, dash, last = part.partition("-")
         try:
-            numbers = range(int(first), int(last or first) + 1)
+            numbers = range(int(first), int(last if dash else first) + 1)
         except ValueError:
             raise ValueError(
                 f"ports must be given like '10101-10105,10108', not {text!r}"

@@ -32,6 +32,8 @@ class Tokens:
 
     def gone(self, topic: bytes) -> None:
         """A subscription ended, with its client."""
+        if not topic.startswith(PREFIX):
+            return
         token = topic.removeprefix(PREFIX).decode(errors="replace")
         self._seen.pop(token, None)
         self._waiting.pop(token, None)

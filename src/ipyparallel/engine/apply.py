@@ -131,18 +131,9 @@ class ApplyRunner:
         info = {"engine_uuid": kernel.ident, "engine_id": kernel.engine_id}
         metadata.status = "error"
         metadata.engine_info = info
-        ename = type(error).__name__
-        metadata.dependencies_met = ename != "UnmetDependency"
+        metadata.dependencies_met = type(error).__name__ != "UnmetDependency"
         lines = kernel.traceback_of(error)
-        return encode_any(
-            {
-                "status": "error",
-                "ename": ename,
-                "evalue": _text(error),
-                "traceback": lines,
-                "engine_info": {**info, "method": "apply"},
-            }
-        )
+        return encode_any(describe_exception(error, lines, {**info, "method": "apply"}))
 
 
 def _metadata(message: Message) -> RequestMetadata:
@@ -161,10 +152,3 @@ def _serialize(result: Any, func: Any) -> list[Any]:
             f"{name} returned a {type(result).__name__}, which cannot be pickled:"
             f" {type(e).__name__}: {e}"
         ) from e
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as e:  # noqa: BLE001  (a user's own __str__)
-        return f"<{type(error).__name__}, whose text failed: {e!r}>"

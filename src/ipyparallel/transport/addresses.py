@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import socket
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -56,25 +56,27 @@ class SocketFolder:
     """A private folder for the ipc sockets of one controller.
 
     Socket paths are limited to about a hundred bytes, so it is in the system's folder for
-    temporary files. What controllers that were killed left there is removed.
+    temporary files. What controllers that were killed left there is removed: each holds a lock on
+    its folder for as long as it lives.
     """
 
     def __init__(self) -> None:
+        import fcntl  # there are no such sockets where there is no such module
+
         root = Path(tempfile.gettempdir())
         if len(str(root)) > 60:
             root = Path("/tmp")
-        self._parent = root / f"ipyparallel-{psutil.Process().username()}"
-        self._parent.mkdir(mode=0o700, exist_ok=True)
-        status = self._parent.lstat()  # not what a link that somebody put there leads to
+        parent = root / f"ipyparallel-{psutil.Process().username()}"
+        parent.mkdir(mode=0o700, exist_ok=True)
+        status = parent.lstat()  # not what a link that somebody put there leads to
         is_ours = status.st_uid == psutil.Process().uids().effective
         if not (stat.S_ISDIR(status.st_mode) and is_ours) or status.st_mode & 0o077:
-            raise PermissionError(
-                f"{self._parent} must belong to you, and only you may read it (mode 0700)"
-            )
-        self._sweep()
-        self.path = self._parent / str(psutil.Process().pid)
-        shutil.rmtree(self.path, ignore_errors=True)
-        self.path.mkdir(mode=0o700)
+            raise PermissionError(f"{parent} must belong to you, and only you may read it (0700)")
+        for folder in parent.iterdir():
+            _remove_if_left_behind(folder)
+        self.path = Path(tempfile.mkdtemp(dir=parent))
+        self._lock = (self.path / "lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     @property
     def interface(self) -> str:
@@ -84,10 +86,14 @@ class SocketFolder:
     def remove(self) -> None:
         """Remove the folder and the sockets in it."""
         shutil.rmtree(self.path, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            self._parent.rmdir()  # the last one goes
+        self._lock.close()
 
-    def _sweep(self) -> None:
-        for folder in self._parent.iterdir():
-            if folder.name.isdigit() and not psutil.pid_exists(int(folder.name)):
-                shutil.rmtree(folder, ignore_errors=True)
+
+def _remove_if_left_behind(folder: Path) -> None:
+    """Remove the folder of a controller, unless that controller is alive."""
+    import fcntl
+
+    # no such file: it is just being made, or removed
+    with suppress(OSError), (folder / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
