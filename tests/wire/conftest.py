@@ -28,7 +28,7 @@ class Bench:
 
     def uuid(self) -> bytes:
         """The identity of the engine."""
-        return self.client._engine_table.uuid(0).encode()
+        return self.client._messenger.engines.uuid(0).encode()
 
     def check_work(self) -> None:
         """Normal work succeeds on both channels, and nothing is left over."""

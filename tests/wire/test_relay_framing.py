@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,15 +14,15 @@ from support.raw import Raw
 
 
 @pytest.fixture
-def raw_and_client(tmp_path: Path) -> Iterator[tuple[Raw, ipp.Client]]:
-    """Of their own: what these tests do may harm those that come after."""
+def of_its_own(tmp_path: Path) -> Iterator[tuple[Controller, Raw, ipp.Client]]:
+    """Of their own: a relay that is harmed must not spoil other tests."""
     controller = Controller(tmp_path)
     engines = Engines(tmp_path, controller.engine_file)
     raw = Raw(controller.client_file, controller.engine_file)
     try:
         with ipp.Client(str(controller.client_file)) as client:
             client.wait_for_engines(1, timeout=30)
-            yield raw, client
+            yield controller, raw, client
     finally:
         raw.close()
         engines.end()
@@ -29,15 +30,17 @@ def raw_and_client(tmp_path: Path) -> Iterator[tuple[Raw, ipp.Client]]:
 
 
 @pytest.mark.parametrize("channel", ["mux", "control"])
-def test_message_of_one_frame(raw_and_client: tuple[Raw, ipp.Client], channel: str) -> None:
-    raw, client = raw_and_client
+def test_message_of_one_frame(of_its_own: tuple[Controller, Raw, ipp.Client], channel: str) -> None:
+    controller, raw, client = of_its_own
     with raw.connect(getattr(raw.client, channel)) as socket:
         socket.send(b"no address")
         # what is sent after it on this connection is read after it
-        uuid = client._engine_table.uuid(0).encode()
+        uuid = client._messenger.engines.uuid(0).encode()
         request = raw.session.message(
             "execute_request" if channel == "mux" else "abort_request",
             {"code": "1", "msg_ids": ["x"]},
         )
         socket.send_multipart([uuid, *request])
-        assert raw.read(socket, timeout=3).parent_frame == request[2]
+        reply = raw.read(socket)
+        assert reply.parent.msg_id == json.loads(request[2])["msg_id"]
+    assert "it does not say where to" in controller.text or "no delimiter" in controller.text

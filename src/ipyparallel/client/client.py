@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
+import warnings
 import weakref
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, HasTraits
 
-from ..error import ControllerLost, EngineError
-from ..protocol.connection import ClientInfo
-from ..protocol.messages import ConnectionRequest, decode_connection_reply, encode
-from ..protocol.session import Session, new_id
-from ..serialize.apply import pack_call
-from ..serialize.functions import PickledFunctions
-from ..transport.addresses import is_local, is_loopback, reachable
-from ..transport.liveness import refused
+from ..protocol.session import Session
 from .asyncresult import AsyncResult
-from .connection import Connection
-from .dispatch import Dispatcher
-from .engines import EngineEvent, EngineTable
 from .history import History
 from .locate import find_info
+from .messenger import Messenger
 from .targets import Targets, resolve
-from .tasks import MessageFuture
 from .views.balanced import LoadBalancedView
 from .views.direct import DirectView
+from .waiting import future_engines, wait_for_engines
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
@@ -89,16 +80,30 @@ class Client(HasTraits):
         self,
         connection_info: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         *,
+        url_file: str | None = None,
         profile: str | None = None,
         profile_dir: str | os.PathLike[str] | None = None,
         ipython_dir: str | os.PathLike[str] | None = None,
+        debug: bool = False,
+        sshserver: str | None = None,
+        sshkey: str | None = None,
+        password: str | None = None,
+        paramiko: bool | None = None,
         timeout: float = 10,
         cluster_id: str | None = None,
         cluster: Cluster | None = None,
     ) -> None:
         super().__init__()
+        if sshserver or sshkey or password:
+            raise NotImplementedError(
+                "this version does not open ssh tunnels; forward the ports of the connection file"
+            )
+        if url_file is not None and connection_info is None:
+            warnings.warn("url_file is deprecated: give connection_info", DeprecationWarning, 2)
+            connection_info = url_file
         self.cluster = cluster
         self.profile = profile or ""
+        self.debug = debug
         info = find_info(
             connection_info,
             profile=profile,
@@ -107,32 +112,12 @@ class Client(HasTraits):
             cluster_id=cluster_id or "",
             timeout=timeout,
         )
-        self.session = Session(info.key.encode(), signature_scheme=info.signature_scheme)
-        self.history = History(self.session.id_prefix)
-        self._engine_table = EngineTable()
-        self._functions = PickledFunctions()
-        self._dispatcher = Dispatcher(self.session, self._engine_table, _closer(self))
-        self._task_scheme = info.task_scheme
-        token = new_id()
-        interface = reachable(info.interface, info.location)
-        self._connection = Connection(info, interface, self._dispatcher, b"token:" + token.encode())
-        self._connection.start()
+        self._messenger = Messenger(info, _closer(self))
         try:
-            self._connect(info, interface, token, timeout)
+            self._messenger.connect(timeout)
         except BaseException:
             self.close()
             raise
-
-    def _connect(self, info: ClientInfo, interface: str, token: str, timeout: float) -> None:
-        task = self._request("query", "connection_request", ConnectionRequest(token))
-        if not task.wait(timeout):
-            raise TimeoutError(_no_answer(info, f"{interface}:{info.registration}", timeout))
-        reply = decode_connection_reply(encode(task.result()))
-        native = set(reply.native or ())
-        # only a controller of this package says which engines are of this package
-        self._compact = reply.native is not None
-        for engine_id, uuid in reply.engines.items():
-            self._engine_table.add(int(engine_id), uuid, uuid in native)
 
     # ---- life
 
@@ -145,12 +130,11 @@ class Client(HasTraits):
         linger : float, optional
             Ignored; messages that were submitted are always sent.
         """
-        self._connection.close()
-        self._dispatcher.on_lost("the client was closed")
+        self._messenger.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_connection"):
-            self._connection.abandon()
+        if hasattr(self, "_messenger"):
+            self._messenger.abandon()
 
     def __enter__(self) -> Client:
         return self
@@ -164,18 +148,29 @@ class Client(HasTraits):
         self.close()
 
     def __repr__(self) -> str:
-        state = f"closed: {self._dispatcher.lost}" if self._dispatcher.lost else f"ids={self.ids}"
+        lost = self._messenger.lost
+        state = f"closed: {lost}" if lost else f"ids={self.ids}"
         return f"<Client {state}>"
+
+    @property
+    def session(self) -> Session:
+        """Makes and verifies this client's messages."""
+        return self._messenger.session
+
+    @property
+    def history(self) -> History:
+        """See the class."""
+        return self._messenger.history
 
     # ---- engines
 
     @property
     def ids(self) -> list[int]:
         """The ids of the engines that are there now, in ascending order."""
-        return self._engine_table.ids
+        return self._messenger.engines.ids
 
     def __len__(self) -> int:
-        return len(self._engine_table)
+        return len(self._messenger.engines)
 
     def __iter__(self) -> Iterator[DirectView]:
         for engine_id in self.ids:
@@ -222,43 +217,12 @@ class Client(HasTraits):
         """
         if n is None:
             n = self._expected_engines()
+        messenger = self._messenger
         if not block:
-            future: Future[None] = Future()
-            self._engine_table.callbacks.append(_Waiting(self, n, future).on_event)
-            _Waiting.check(self, n, future)
-            return future
-        if interactive is None:
-            interactive = _in_ipython()
-        gone: list[EngineEvent] = []
-
-        def on_event(event: EngineEvent) -> None:
-            if event.event == "unregister":
-                gone.append(event)
-                self._engine_table.wake()
-
-        def enough() -> bool:
-            if gone:
-                raise EngineError(
-                    f"engine {gone[0].id} left while engines were waited for"
-                    f"{': ' if gone[0].reason else ''}{gone[0].reason}"
-                )
-            if self._dispatcher.lost:
-                raise ControllerLost(self._dispatcher.lost)
-            if bar is not None:
-                bar.update(len(self) - bar.n)
-            return len(self) >= n
-
-        bar = _engine_bar(n) if interactive and len(self) < n else None
-        self._engine_table.callbacks.append(on_event)
-        try:
-            if not self._engine_table.wait_for(enough, None if timeout < 0 else timeout):
-                raise TimeoutError(
-                    f"{n} engines not ready in {timeout:g} seconds. Currently ready: {len(self)}"
-                )
-        finally:
-            self._engine_table.callbacks.remove(on_event)
-            if bar is not None:
-                bar.close()
+            return future_engines(messenger.engines, n)
+        wait_for_engines(
+            messenger.engines, n, timeout, lost=lambda: messenger.lost, interactive=interactive
+        )
         return None
 
     def _expected_engines(self) -> int:
@@ -319,7 +283,7 @@ class Client(HasTraits):
     @property
     def outstanding(self) -> set[str]:
         """Ids of the messages whose results are to come."""
-        return set(self._dispatcher.tasks.pending)
+        return set(self._messenger.tasks.pending)
 
     def wait(self, jobs: Jobs = None, timeout: float | None = -1) -> bool:
         """Wait for tasks to end.
@@ -348,7 +312,7 @@ class Client(HasTraits):
         return True
 
     def _futures_of(self, jobs: Jobs) -> list[Future[Any]]:
-        pending = self._dispatcher.tasks.pending
+        pending = self._messenger.tasks.pending
         if jobs is None:
             return list(pending.values())
         if isinstance(jobs, Future):
@@ -379,7 +343,7 @@ class Client(HasTraits):
         """
         ids = self._resolve(targets)
         content = {"targets": ids, "verbose": verbose}
-        status = self._request("query", "queue_request", content).result()
+        status = self._messenger.request("query", "queue_request", content).result()
         status.pop("status")
         by_id = {int(key) if key.isdigit() else key: value for key, value in status.items()}
         if isinstance(targets, int):
@@ -448,7 +412,7 @@ class Client(HasTraits):
         if self.ids:
             self._control("shutdown_request", {"restart": False}, targets, block=hub or block)
         if hub:
-            self._request("query", "shutdown_request", {}).wait(5)
+            self._messenger.request("query", "shutdown_request", {}).wait(5)
             self.close()
 
     def _control(
@@ -456,7 +420,9 @@ class Client(HasTraits):
     ) -> AsyncResult:
         ids = self._resolve(targets)
         tasks = [
-            self._request("control", msg_type, content, self._engine_table.uuid(engine_id))
+            self._messenger.request(
+                "control", msg_type, content, self._messenger.engines.uuid(engine_id)
+            )
             for engine_id in ids
         ]
         result = AsyncResult(self, tasks, fname=msg_type.removesuffix("_request"))
@@ -464,146 +430,14 @@ class Client(HasTraits):
             result.get()
         return result
 
-    # ---- sending
 
-    def _request(self, channel: str, msg_type: str, content: Any, uuid: str = "") -> MessageFuture:
-        """Send a request that no user code answers; its future gives the reply's content."""
-        header = self.session.header(msg_type)
-        task = MessageFuture(header, engine_uuid=uuid)
-        frames = self.session.frame(header, content)
-        if uuid:
-            frames.insert(0, uuid.encode())
-        self._send(channel, [task], [frames])
-        return task
-
-    def _send(
-        self, channel: str, tasks: Sequence[MessageFuture], messages: Sequence[list[Any]]
-    ) -> None:
-        """Send the messages that these tasks wait for."""
-        self._dispatcher.expect(tasks)
-        try:
-            for frames in messages:
-                self._connection.send(channel, frames)
-        except BaseException:
-            self._dispatcher.withdraw(tasks)
-            raise
-
-    def _submit_direct(
-        self, msg_type: str, content: Any, buffers: Sequence[Any], ids: Sequence[int], owner: Any
-    ) -> list[MessageFuture]:
-        """Send the same request to each of these engines."""
-        tasks, messages = [], []
-        metadata = encode({"label": owner.label, "count_output": True})
-        foreign = self._engine_table.foreign
-        for engine_id in ids:
-            try:
-                uuid = self._engine_table.uuid(engine_id)
-            except KeyError:
-                raise EngineError(f"engine {engine_id} is gone") from None
-            if uuid in foreign and msg_type == "apply_request":
-                raise EngineError(
-                    f"engine {engine_id} is of the published ipyparallel, which cannot read the"
-                    " calls of this version; start engines of this version"
-                )
-            header = self.session.header(msg_type)
-            task = MessageFuture(header, label=owner.label, engine_uuid=uuid, owner=owner)
-            task.engine_id = engine_id
-            tasks.append(task)
-            frames = self.session.frame(
-                header,
-                content,
-                metadata=metadata,
-                buffers=buffers,
-                compact=self._compact and uuid not in foreign,
-            )
-            messages.append([uuid.encode(), *frames])
-        self._send("mux", tasks, messages)
-        for task in tasks:
-            self._record(task, owner)
-        return tasks
-
-    def _submit_balanced(self, content: bytes, buffers: Sequence[Any], owner: Any) -> MessageFuture:
-        """Send a call to the task scheduler."""
-        header = self.session.header("apply_request")
-        task = MessageFuture(header, label=owner.label, owner=owner)
-        frames = self.session.frame(
-            header,
-            content,
-            metadata=owner.task_metadata(),
-            buffers=buffers,
-            compact=self._compact,
-        )
-        self._send("task", (task,), (frames,))
-        self._record(task, owner)
-        return task
-
-    def _record(self, task: MessageFuture, owner: Any) -> None:
-        self.history.append(task.msg_id)
-        owner.history.append(task.msg_id)
-
-    def _pack(
-        self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> tuple[bytes, list[Any]]:
-        return pack_call(func, args, kwargs, self._functions)
-
-
-class _Waiting:
-    """Resolves a future when there are enough engines."""
-
-    def __init__(self, client: Client, n: int, future: Future[None]) -> None:
-        self._client = weakref.ref(client)
-        self._n = n
-        self._future = future
-
-    def on_event(self, event: EngineEvent) -> None:
-        client = self._client()
-        if client is None or self._future.done():
-            return
-        if event.event == "unregister":
-            self._future.set_exception(EngineError(f"engine {event.id} left: {event.reason}"))
-        else:
-            self.check(client, self._n, self._future)
-
-    @staticmethod
-    def check(client: Client, n: int, future: Future[None]) -> None:
-        if len(client) >= n and not future.done():
-            future.set_result(None)
-
-
-def _closer(client: Client) -> Any:
+def _closer(client: Client) -> Callable[[str], None]:
     """Closes the client when its controller is gone, unless nobody holds it any more."""
     reference = weakref.ref(client)
 
     def close(reason: str) -> None:
         found = reference()
-        if found is not None and hasattr(found, "_connection"):
-            found._connection.close()
+        if found is not None and hasattr(found, "_messenger"):
+            found.close()
 
     return close
-
-
-def _no_answer(info: ClientInfo, url: str, timeout: float) -> str:
-    text = (
-        f"Hub connection request timed out: the controller at {url}"
-        f" did not answer in {timeout:g} s."
-    )
-    if refused(url):
-        return f"{text} Nobody listens there: the controller has stopped, and its file is stale."
-    if is_loopback(info.interface) and not is_local(info.location):
-        return (
-            f"{text} It listens on its own host ({info.location}) only; start it with"
-            " --ip='*', or give sshserver."
-        )
-    return text
-
-
-def _in_ipython() -> bool:
-    ipython = sys.modules.get("IPython")
-    non_interactive = os.environ.get("IPP_NONINTERACTIVE", "") not in ("", "0")
-    return not non_interactive and ipython is not None and ipython.get_ipython() is not None
-
-
-def _engine_bar(n: int) -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(total=n, unit="engine")

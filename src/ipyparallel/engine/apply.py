@@ -93,7 +93,7 @@ class ApplyRunner:
             metadata.output_count = 0
         return self._reply(message, _ABORTED, metadata, [])
 
-    def refuse(self, message: Message, error: Exception) -> list[Any]:
+    def refuse(self, message: Message, error: BaseException) -> list[Any]:
         """The reply to a request that cannot be run."""
         metadata = self._reply_metadata(_metadata(message))
         metadata.status = "error"

@@ -1,21 +1,17 @@
-"""The engine: takes requests one at a time from its channels and runs them in its kernel."""
+"""The engine: its beginning, its parts, and its end."""
 
 from __future__ import annotations
 
 import asyncio
 import faulthandler
-import inspect
 import logging
 import signal
 import sys
-import threading
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import zmq
 from ipykernel.iostream import IOPubThread
 from IPython.core.profiledir import ProfileDir
 from tornado.ioloop import IOLoop
@@ -25,39 +21,21 @@ from ..error import EngineError, unwrap_exception
 from ..protocol.connection import EngineInfo
 from ..protocol.framing import InvalidMessage
 from ..protocol.messages import (
-    UNREADABLE,
     RegistrationReply,
     RegistrationRequest,
     UnregistrationRequest,
-    decode,
-    decode_request_metadata,
 )
-from ..protocol.session import Message, Session
+from ..protocol.session import Session
 from ..transport.addresses import reachable
-from ..transport.channel import Channel
 from ..transport.heart import Heart
 from ..transport.liveness import refused
 from ..transport.sockets import HUB, receive, send
-from .apply import ApplyRunner
 from .control import ControlThread
 from .kernel import IPythonParallelKernel
 from .output import KernelSession, OutputStream
 from .report import report_death
+from .requests import Requests
 from .wiring import EngineSockets, connect, wait_readable
-
-#: Places of the channels in `Engine._channels`.
-_DIRECT, _TASKS = 0, 1
-
-
-class ReplyStream:
-    """A channel as IPython's machinery expects one: something that sends multipart messages."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-
-    def send_multipart(self, frames: list[Any], **_: Any) -> None:
-        """Send a message."""
-        self._channel.send(frames)
 
 
 class Engine:
@@ -112,16 +90,6 @@ class Engine:
         self._on_registered = on_registered
         self._interface = reachable(info.interface, info.location)
         self._session = self._new_session()
-        self._queue: deque[tuple[Channel, ReplyStream, Message]] = deque()
-        self._lock = threading.Lock()
-        #: Requests that must not be run, and are to be answered as aborted.
-        self._aborted: set[str] = set()
-        #: Requests that the scheduler took back; they are not answered at all.
-        self._taken_back: set[str] = set()
-        #: The balanced task that is running, or ran last.
-        self._begun = ""
-        self._calls: deque[Callable[[], None]] = deque()
-        self._busy = False
         self._stop_reason: str | None = None
 
     def _new_session(self) -> Session:
@@ -161,15 +129,11 @@ class Engine:
             # what fails in it is shown in the log, and the engine starts all the same
             kernel.shell.run_cell(self._startup)
         self._redirect_output(sockets, kernel)
-        self._runner = ApplyRunner(kernel, self._session)
         self._kernel = kernel
-        kernel.on_abort = self._abort_queued
-        kernel.on_exit = self._on_exit
-        self._channels = [
-            Channel(socket, self._receiver(number))
-            for number, socket in enumerate((sockets.direct, sockets.tasks))
-        ]
-        self._streams = [ReplyStream(channel) for channel in self._channels]
+        self._requests = Requests(kernel, self._session, self._log)
+        kernel.on_abort = self._requests.abort_executions
+        kernel.on_exit = partial(self.stop, "its code called exit()")
+        self._requests.listen(direct=sockets.direct, tasks=sockets.tasks)
         control = ControlThread(
             self,
             self._new_session(),
@@ -192,8 +156,7 @@ class Engine:
             self._say_goodbye(sockets)
             heart.stop()
             control.close()
-            for channel in self._channels:
-                channel.close()
+            self._requests.close()
             kernel.iopub_thread.stop()
             kernel.iopub_thread.close()
             if refused(self._url(self._info.registration)):
@@ -275,7 +238,7 @@ class Engine:
 
         def terminate(number: int, frame: Any) -> None:
             self.stop("it was terminated by a signal")
-            if self._busy:
+            if self._requests.busy:
                 # ends what is running; it is answered as interrupted
                 raise KeyboardInterrupt("the engine is being stopped")
 
@@ -284,10 +247,9 @@ class Engine:
 
     def _announce(self, control: ControlThread) -> None:
         """Tell the controller on every channel that this engine can be reached there."""
-        hub = HUB
-        self._channels[_DIRECT].send([hub, *self._session.message("engine_ready")])
-        self._channels[_TASKS].send(self._session.message("engine_ready"))
-        control.send([hub, *self._session.message("engine_ready")])
+        self._requests.direct.send([HUB, *self._session.message("engine_ready")])
+        self._requests.tasks.send(self._session.message("engine_ready"))
+        control.send([HUB, *self._session.message("engine_ready")])
         self._log.info("Engine %d is ready", self.id)
 
     def _say_goodbye(self, sockets: EngineSockets) -> None:
@@ -297,170 +259,31 @@ class Engine:
         sys.stdout.flush()
         sys.stderr.flush()
 
-    # ---- requests from the channels
-
-    def _receiver(self, number: int) -> Callable[[list[Any]], None]:
-        return partial(self._on_request, number)
-
-    def _on_request(self, number: int, frames: list[Any]) -> None:
-        try:
-            message = self._session.parse(frames)
-        except InvalidMessage as e:
-            self._log.warning("Dropped a request: %s", e)
-            return
-        self._queue.append((self._channels[number], self._streams[number], message))
-        if not self._busy:
-            self._pump()
-
-    def _pump(self) -> None:
-        """Run what is queued, until something has to be awaited."""
-        while (self._queue or self._calls) and self._stop_reason is None:
-            if self._calls:
-                self._calls.popleft()()
-                continue
-            channel, stream, message = self._queue.popleft()
-            if channel is self._channels[_TASKS] and not self._begin(message.header.msg_id):
-                continue
-            if message.header.msg_id in self._aborted:
-                self._aborted.discard(message.header.msg_id)
-                channel.send(self._runner.abort(message))
-            elif message.header.msg_type == "apply_request":
-                self._busy = True
-                try:
-                    channel.send(self._runner.run(message))
-                finally:
-                    self._busy = False
-            else:
-                self._busy = True
-                task = self._loop.create_task(self._handle(stream, message))
-                task.add_done_callback(self._handled)
-                return
-
-    def _handled(self, task: asyncio.Task[None]) -> None:
-        self._busy = False
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("A request failed inside the engine", exc_info=error)
-        self._pump()
-
-    def _begin(self, msg_id: str) -> bool:
-        """Whether a balanced task may run; if so it counts as begun."""
-        with self._lock:
-            if msg_id in self._taken_back:
-                self._taken_back.discard(msg_id)
-                return False
-            self._begun = msg_id
-            return True
-
-    async def _handle(self, stream: ReplyStream, message: Message) -> None:
-        """Have the kernel handle a Jupyter request, such as ``execute_request``."""
-        kernel = self._kernel
-        handler = kernel.shell_handlers.get(message.header.msg_type)
-        try:
-            if handler is None:
-                raise ValueError(f"an engine does not know {message.header.msg_type!r}")
-            metadata = decode_request_metadata(message.metadata_frame)
-            request = self._as_dict(message)
-        except UNREADABLE as e:
-            self._log.warning("Refused a request: %s", e)
-            stream.send_multipart(self._runner.refuse(message, e))
-            return
-        kernel.set_parent(message.idents, request, "shell")
-        session: KernelSession = kernel.session
-        if metadata.count_output:
-            session.begin_count(message.header.msg_id)
-        else:
-            kernel._publish_status("busy", "shell")
-        kernel.pre_handler_hook()
-        try:
-            result = handler(stream, message.idents, request)
-            if inspect.isawaitable(result):
-                await result
-        except KeyboardInterrupt:
-            self._log.warning("Interrupted between requests")
-        finally:
-            kernel.post_handler_hook()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if not metadata.count_output:
-            kernel._publish_status("idle", "shell")
-
-    def _on_exit(self) -> None:
-        """The user's code called ``exit()``, which in IPython ends the kernel."""
-        self.stop("its code called exit()")
-
-    @staticmethod
-    def _as_dict(message: Message) -> dict[str, Any]:
-        """The message as Jupyter's machinery takes it; raises what decoding may raise."""
-        request = {
-            "header": decode(message.header_frame),
-            "msg_id": message.header.msg_id,
-            "msg_type": message.header.msg_type,
-            "parent_header": decode(message.parent_frame),
-            "metadata": message.metadata(),
-            "content": message.content(),
-            "buffers": [memoryview(buffer) for buffer in message.buffers],
-        }
-        for part in ("parent_header", "content"):
-            if not isinstance(request[part], dict):
-                raise ValueError(f"{part} of {message.header.msg_type} is not an object")
-        if message.header.msg_type == "execute_request" and not isinstance(
-            request["content"].get("code"), str
-        ):
-            raise ValueError("content of execute_request has no code")
-        return request
-
-    def _abort_queued(self) -> None:
-        """An execution failed: abort the executions that wait behind it."""
-        for channel in self._channels:
-            while True:
-                try:
-                    frames = receive(channel.socket)
-                except zmq.Again:
-                    break
-                self._on_request(self._channels.index(channel), frames)
-        for _, _, message in self._queue:
-            if message.header.msg_type == "execute_request":
-                self._aborted.add(message.header.msg_id)
-
-    # ---- asked by the control thread
+    # ---- asked by the control thread; see `control.Main`
 
     def abort(self, msg_ids: list[str] | None) -> None:
-        """See `control.Main`."""
-        if msg_ids is None:
-            self.between_tasks(self._abort_queued)
-        else:
-            self._aborted.update(msg_ids)
+        """Do not run these requests."""
+        self._requests.abort(msg_ids)
 
     def take_back(self, msg_ids: list[str]) -> list[str]:
-        """See `control.Main`."""
-        with self._lock:
-            # Tasks are begun in the order in which they were sent, and none is sent between the
-            # scheduler's asking and our answer. So what comes after the one begun last, which
-            # may be before them all, has not begun.
-            if self._begun in msg_ids:
-                msg_ids = msg_ids[msg_ids.index(self._begun) + 1 :]
-            self._taken_back.update(msg_ids)
-            return msg_ids
+        """Do not run those of these tasks that have not begun."""
+        return self._requests.take_back(msg_ids)
 
     def between_tasks(self, call: Callable[[], None]) -> None:
-        """See `control.Main`."""
-        self._calls.append(call)
-        self._loop.call_soon_threadsafe(self._run_calls)
-
-    def _run_calls(self) -> None:
-        if not self._busy:
-            self._pump()
+        """Call this in the main thread, when nothing is running."""
+        self._requests.between(call)
 
     def report_end(self, reason: str) -> None:
-        """See `control.Main`."""
+        """Tell the hub from this thread."""
         report_death(self._info, UnregistrationRequest(self.id, self._uuid, reason))
 
     def clear(self) -> None:
-        """See `control.Main`."""
+        """Empty the namespace."""
         self._kernel.shell.reset(new_session=False)
 
     def stop(self, reason: str) -> None:
-        """See `control.Main`."""
+        """End the engine."""
         if self._stop_reason is None:
             self._stop_reason = reason
+            self._requests.stop()
             self._loop.call_soon_threadsafe(self._stopped.set)

@@ -22,13 +22,13 @@ class LoadBalancedView(View):
     """
 
     def _apply(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncResult:
-        content, buffers = self.client._pack(func, args, kwargs)
-        task = self.client._submit_balanced(content, buffers, self)
+        content, buffers = self.client._messenger.pack(func, args, kwargs)
+        task = self.client._messenger.submit_balanced(content, buffers, self.task_metadata(), self)
         return AsyncResult(self.client, task, name_of(func))
 
     def task_metadata(self) -> bytes:
         """What the scheduler is told about each task."""
-        table = self.client._engine_table
+        table = self.client._messenger.engines
         targets = self.targets
         if targets is None and table.foreign:
             # only engines of this version can read our calls
@@ -87,11 +87,14 @@ class LoadBalancedView(View):
         if not length:
             return []
         call = MapCall(f)
+        metadata = self.task_metadata()
         children, sizes = [], []
         for start, stop in bounds(length, -(-length // chunksize)):
             chunks = tuple(seq[start:stop] for seq in inputs)
-            content, buffers = self.client._pack(call, chunks, {})
-            children.append(self.client._submit_balanced(content, buffers, self))
+            content, buffers = self.client._messenger.pack(call, chunks, {})
+            children.append(
+                self.client._messenger.submit_balanced(content, buffers, metadata, self)
+            )
             sizes.append(stop - start)
         result = AsyncMapResult(
             self.client,

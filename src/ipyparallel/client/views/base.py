@@ -153,7 +153,7 @@ class View(HasTraits):
     def wait(self, jobs: Any = None, timeout: float | None = -1) -> bool:
         """Wait for tasks to end, by default those of this view; see `Client.wait`."""
         if jobs is None:
-            pending = self.client._dispatcher.tasks.pending
+            pending = self.client._messenger.tasks.pending
             jobs = [task for task in list(pending.values()) if task.owner is self]
         return self.client.wait(jobs, timeout)
 
@@ -166,7 +166,7 @@ class View(HasTraits):
     @property
     def outstanding(self) -> set[str]:
         """Ids of this view's messages whose results are to come."""
-        pending = self.client._dispatcher.tasks.pending
+        pending = self.client._messenger.tasks.pending
         return {task.msg_id for task in list(pending.values()) if task.owner is self}
 
     def queue_status(self, targets: Any = None, verbose: bool = False) -> dict[Any, Any]:

@@ -31,8 +31,8 @@ class DirectView(View):
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], targets: Any = None
     ) -> AsyncResult:
         ids = self._ids(targets)
-        content, buffers = self.client._pack(func, args, kwargs)
-        tasks = self.client._submit_direct("apply_request", content, buffers, ids, self)
+        content, buffers = self.client._messenger.pack(func, args, kwargs)
+        tasks = self.client._messenger.submit_direct("apply_request", content, buffers, ids, self)
         children = tasks[0] if self._single(targets) else tasks
         return AsyncResult(self.client, children, name_of(func))
 
@@ -66,7 +66,7 @@ class DirectView(View):
         content = encode(
             {"code": code, "silent": silent, "user_expressions": {}, "allow_stdin": False}
         )
-        tasks = self.client._submit_direct("execute_request", content, (), ids, self)
+        tasks = self.client._messenger.submit_direct("execute_request", content, (), ids, self)
         children = tasks[0] if self._single(targets) else tasks
         result = AsyncResult(self.client, children, "execute")
         if self._blocks(block):
@@ -173,8 +173,8 @@ class DirectView(View):
         children = []
         for engine_id, part in zip(ids, parts, strict=True):
             value = part[0] if flatten and len(part) == 1 else part
-            content, buffers = self.client._pack(push, ({key: value},), {})
-            children += self.client._submit_direct(
+            content, buffers = self.client._messenger.pack(push, ({key: value},), {})
+            children += self.client._messenger.submit_direct(
                 "apply_request", content, buffers, [engine_id], self
             )
         result = AsyncResult(self.client, children, "scatter")
@@ -195,8 +195,8 @@ class DirectView(View):
         dist : {'b', 'r'}
             As for `scatter`.
         """
-        content, buffers = self.client._pack(pull, (key,), {})
-        children = self.client._submit_direct(
+        content, buffers = self.client._messenger.pack(pull, (key,), {})
+        children = self.client._messenger.submit_direct(
             "apply_request", content, buffers, self._ids(targets), self
         )
         result = AsyncMapResult(self.client, children, partition_named(dist), "gather")
@@ -245,8 +245,8 @@ class DirectView(View):
         for engine_id, *chunks in zip(ids, *cuts, strict=True):
             if not len(chunks[0]):
                 continue
-            content, buffers = self.client._pack(call, tuple(chunks), {})
-            children += self.client._submit_direct(
+            content, buffers = self.client._messenger.pack(call, tuple(chunks), {})
+            children += self.client._messenger.submit_direct(
                 "apply_request", content, buffers, [engine_id], self
             )
             sizes.append(len(chunks[0]))

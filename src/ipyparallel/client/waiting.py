@@ -1,0 +1,106 @@
+"""Waiting for engines to come."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from ..error import ControllerLost, EngineError
+from .engines import EngineEvent, EngineTable
+
+
+def wait_for_engines(
+    engines: EngineTable,
+    n: int,
+    timeout: float,
+    *,
+    lost: Callable[[], str],
+    interactive: bool | None = None,
+) -> None:
+    """Return when there are `n` engines.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds; a negative number: for ever.
+    lost : callable
+        Says why the controller is gone, if it is.
+    interactive : bool, optional
+        Whether to show a bar; by default in IPython.
+
+    Raises
+    ------
+    TimeoutError
+        There are fewer by then.
+    EngineError
+        An engine left meanwhile.
+    ControllerLost
+        The controller is gone.
+    """
+    gone: list[EngineEvent] = []
+
+    def on_event(event: EngineEvent) -> None:
+        if event.event == "unregister":
+            gone.append(event)
+            engines.wake()
+
+    def enough() -> bool:
+        if gone:
+            raise _left(gone[0])
+        if reason := lost():
+            raise ControllerLost(reason)
+        if bar is not None:
+            bar.update(len(engines) - bar.n)
+        return len(engines) >= n
+
+    if interactive is None:
+        interactive = _in_ipython()
+    bar = _bar(n) if interactive and len(engines) < n else None
+    engines.callbacks.append(on_event)
+    try:
+        if not engines.wait_for(enough, None if timeout < 0 else timeout):
+            raise TimeoutError(
+                f"{n} engines not ready in {timeout:g} seconds. Currently ready: {len(engines)}"
+            )
+    finally:
+        engines.callbacks.remove(on_event)
+        if bar is not None:
+            bar.close()
+
+
+def future_engines(engines: EngineTable, n: int) -> Future[None]:
+    """A future that is done when there are `n` engines; it fails when one leaves before."""
+    future: Future[None] = Future()
+
+    def on_event(event: EngineEvent | None) -> None:
+        if future.done():
+            return
+        if event is not None and event.event == "unregister":
+            future.set_exception(_left(event))
+        elif len(engines) >= n:
+            future.set_result(None)
+
+    engines.callbacks.append(on_event)
+    future.add_done_callback(lambda _: engines.callbacks.remove(on_event))
+    on_event(None)
+    return future
+
+
+def _left(event: EngineEvent) -> EngineError:
+    why = f": {event.reason}" if event.reason else ""
+    return EngineError(f"engine {event.id} left while engines were waited for{why}")
+
+
+def _in_ipython() -> bool:
+    ipython = sys.modules.get("IPython")
+    non_interactive = os.environ.get("IPP_NONINTERACTIVE", "") not in ("", "0")
+    return not non_interactive and ipython is not None and ipython.get_ipython() is not None
+
+
+def _bar(n: int) -> Any:
+    from tqdm.auto import tqdm
+
+    return tqdm(total=n, unit="engine")

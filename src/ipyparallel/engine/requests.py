@@ -1,0 +1,263 @@
+"""Requests: taken from the channels one at a time, and run in the kernel.
+
+All runs in the main thread, but for what the control thread asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from ..protocol.framing import InvalidMessage
+from ..protocol.messages import UNREADABLE, decode, decode_request_metadata
+from ..protocol.session import Message, Session
+from ..transport.channel import Channel
+from ..transport.sockets import receive
+from .apply import ApplyRunner
+from .kernel import IPythonParallelKernel
+from .output import KernelSession
+
+#: How many ids of aborted requests are kept that have not come; most never will, since a client
+#: tells all engines.
+_MAX_ABORTED = 10_000
+
+
+class ReplyStream:
+    """A channel as IPython's machinery expects one: something that sends multipart messages."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def send_multipart(self, frames: list[Any], **_: Any) -> None:
+        """Send a message."""
+        self._channel.send(frames)
+
+
+class Requests:
+    """Runs requests in the order in which they come.
+
+    Parameters
+    ----------
+    kernel : IPythonParallelKernel
+    session : Session
+        Verifies requests and makes replies.
+    """
+
+    direct: Channel
+    tasks: Channel
+
+    def __init__(
+        self, kernel: IPythonParallelKernel, session: Session, log: logging.Logger
+    ) -> None:
+        #: Whether a request is running.
+        self.busy = False
+        self._kernel = kernel
+        self._session = session
+        self._log = log
+        self._runner = ApplyRunner(kernel, session)
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[tuple[Channel, Message]] = deque()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._stopped = False
+        #: Ids of requests that must not be run, and are to be answered as aborted.
+        self._aborted: dict[str, None] = {}
+        self._lock = threading.Lock()
+        #: Ids of tasks that the scheduler took back; they are not answered at all.
+        self._taken_back: set[str] = set()
+        #: The balanced task that is running, or ran last.
+        self._begun = ""
+
+    def listen(self, *, direct: zmq.Socket[bytes], tasks: zmq.Socket[bytes]) -> None:
+        """Take requests from these sockets from now on."""
+        self.direct = Channel(direct, lambda frames: self._on_request(self.direct, frames))
+        self.tasks = Channel(tasks, lambda frames: self._on_request(self.tasks, frames))
+
+    def stop(self) -> None:
+        """Begin no further request; from any thread."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Close the channels."""
+        self.direct.close()
+        self.tasks.close()
+
+    # ---- running
+
+    def _on_request(self, channel: Channel, frames: list[Any]) -> None:
+        try:
+            message = self._session.parse(frames)
+        except InvalidMessage as e:
+            self._log.warning("Dropped a request: %s", e)
+            return
+        self._queue.append((channel, message))
+        if not self.busy:
+            self._pump()
+
+    def _pump(self) -> None:
+        """Run what is queued, until something has to be awaited."""
+        while (self._queue or self._calls) and not self._stopped:
+            if self._calls:
+                self._calls.popleft()()
+                continue
+            channel, message = self._queue.popleft()
+            msg_id = message.header.msg_id
+            if channel is self.tasks and not self._begin(msg_id):
+                continue
+            if msg_id in self._aborted:
+                del self._aborted[msg_id]
+                channel.send(self._runner.abort(message))
+            elif message.header.msg_type == "apply_request":
+                self.busy = True
+                try:
+                    channel.send(self._runner.run(message))
+                finally:
+                    self.busy = False
+            else:
+                self.busy = True
+                task = self._loop.create_task(self._handle(channel, message))
+                task.add_done_callback(self._handled)
+                return
+
+    def _handled(self, task: asyncio.Task[None]) -> None:
+        self.busy = False
+        self._pump()
+
+    async def _handle(self, channel: Channel, message: Message) -> None:
+        """Have the kernel handle a Jupyter request, such as ``execute_request``."""
+        handler = self._kernel.shell_handlers.get(message.header.msg_type)
+        try:
+            if handler is None:
+                raise ValueError(f"an engine does not know {message.header.msg_type!r}")
+            counted = decode_request_metadata(message.metadata_frame).count_output
+            request = as_dict(message)
+        except UNREADABLE as e:
+            self._log.warning("Refused a request: %s", e)
+            channel.send(self._runner.refuse(message, e))
+            return
+        try:
+            await self._run_handler(handler, channel, message, request, counted)
+        except BaseException as e:  # noqa: BLE001  (whatever it was, there must be a reply)
+            self._log.error("A request failed inside the engine", exc_info=e)
+            # if the reply was sent before, the client does not wait for this one any more
+            channel.send(self._runner.refuse(message, e))
+
+    async def _run_handler(
+        self,
+        handler: Callable[..., Any],
+        channel: Channel,
+        message: Message,
+        request: dict[str, Any],
+        counted: bool,
+    ) -> None:
+        kernel = self._kernel
+        session: KernelSession = kernel.session
+        kernel.set_parent(message.idents, request, "shell")
+        if counted:
+            session.begin_count(message.header.msg_id)
+        else:
+            kernel._publish_status("busy", "shell")
+        kernel.pre_handler_hook()
+        try:
+            result = handler(ReplyStream(channel), message.idents, request)
+            if inspect.isawaitable(result):
+                await result
+        finally:
+            kernel.post_handler_hook()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if not counted:
+            kernel._publish_status("idle", "shell")
+
+    # ---- not running
+
+    def abort_executions(self) -> None:
+        """Abort the executions that wait: one before them has failed."""
+        for channel in (self.direct, self.tasks):
+            while True:
+                try:
+                    frames = receive(channel.socket)
+                except zmq.Again:
+                    break
+                self._on_request(channel, frames)
+        for _, message in self._queue:
+            if message.header.msg_type == "execute_request":
+                self._aborted[message.header.msg_id] = None
+
+    def abort(self, msg_ids: list[str] | None) -> None:
+        """Answer these requests as aborted; None: all executions that wait. From any thread."""
+        if msg_ids is None:
+            self.between(self.abort_executions)
+            return
+        self._aborted.update(dict.fromkeys(msg_ids))
+        while len(self._aborted) > _MAX_ABORTED:
+            self._aborted.pop(next(iter(self._aborted)), None)
+
+    def _begin(self, msg_id: str) -> bool:
+        """Whether a balanced task may run; if so it counts as begun."""
+        with self._lock:
+            if msg_id in self._taken_back:
+                self._taken_back.discard(msg_id)
+                return False
+            self._begun = msg_id
+            return True
+
+    def take_back(self, msg_ids: list[str]) -> list[str]:
+        """Do not run those of these tasks that have not begun. From any thread.
+
+        Returns
+        -------
+        list of str
+            Which these are.
+        """
+        with self._lock:
+            # Tasks are begun in the order in which they were sent, and none is sent between the
+            # scheduler's asking and our answer. So what comes after the one begun last, which
+            # may be before them all, has not begun.
+            if self._begun in msg_ids:
+                msg_ids = msg_ids[msg_ids.index(self._begun) + 1 :]
+            self._taken_back.update(msg_ids)
+            return msg_ids
+
+    def between(self, call: Callable[[], None]) -> None:
+        """Call this in the main thread, when no request is running. From any thread."""
+        self._calls.append(call)
+        self._loop.call_soon_threadsafe(self._run_calls)
+
+    def _run_calls(self) -> None:
+        if not self.busy:
+            self._pump()
+
+
+def as_dict(message: Message) -> dict[str, Any]:
+    """A request as Jupyter's machinery takes it.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        It is malformed.
+    """
+    request = {
+        "header": decode(message.header_frame),
+        "msg_id": message.header.msg_id,
+        "msg_type": message.header.msg_type,
+        "parent_header": decode(message.parent_frame),
+        "metadata": message.metadata(),
+        "content": message.content(),
+        "buffers": [memoryview(buffer) for buffer in message.buffers],
+    }
+    for part in ("parent_header", "content"):
+        if not isinstance(request[part], dict):
+            raise ValueError(f"{part} of {message.header.msg_type} is not an object")
+    if message.header.msg_type == "execute_request" and not isinstance(
+        request["content"].get("code"), str
+    ):
+        raise ValueError("content of execute_request has no code")
+    return request
