@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from benchmarks.figures import OURS, PUBLISHED
 from benchmarks.memory import cpu_seconds, private, pss, split
@@ -141,12 +142,23 @@ class Bench:
                 _settle([*processes, peer.pid])
             objects.append(peer.call("objects"))
             curve.append((private(parts.controller), private([peer.pid]), private(parts.engines)))
-        tasks = size.kept * BATCH
         for column, figure in enumerate(("kept_controller", "kept_client", "kept_engines")):
-            self.results.add(figure, name, (curve[-1][column] - curve[0][column]) / tasks)
+            self.results.add(figure, name, growth([row[column] for row in curve]) / BATCH)
         # A client's first growth can hide in memory that the warm-up freed and the allocator
         # kept; objects cannot.
-        self.results.add("kept_client_objects", name, (objects[-1] - objects[0]) / tasks)
+        self.results.add(
+            "kept_client_objects", name, (objects[-1] - objects[0]) / (size.kept * BATCH)
+        )
+
+
+def growth(samples: Sequence[float]) -> float:
+    """Return by how much a curve grows from one sample to the next, in the long run.
+
+    Between the medians of its first and of its last fifth: a process's memory swings by a few
+    megabytes as bursts come and go, and a single sample at either end would count that.
+    """
+    part = max(1, len(samples) // 5)
+    return (median(samples[-part:]) - median(samples[:part])) / max(1, len(samples) - part)
 
 
 def _settle(pids: Collection[int], interval: float = 0.5, limit: float = 20) -> None:
