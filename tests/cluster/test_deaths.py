@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -191,3 +194,38 @@ def test_shutdown_of_the_hub_ends_everything(new_cluster: NewCluster) -> None:
     _, alive = psutil.wait_procs(processes, timeout=20)
     assert not alive
     assert not list(Path(cluster.profile_dir).glob("security/ipcontroller*"))
+
+
+SCRIPT = """
+import json, os, sys, time
+import ipyparallel as ipp
+cluster = ipp.Cluster(n=2, profile_dir=sys.argv[1], log_level=40)
+client = cluster.start_and_connect_sync()
+cluster.shutdown_atexit = sys.argv[2] == "stop"
+print(json.dumps([cluster.controller.pid, *client[:].apply_sync(os.getpid)]), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("fate", ["stop", "stay"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_cluster_ends_with_a_script_that_is_killed_unless_it_is_to_stay(
+    tmp_path: Path, number: int, fate: str
+) -> None:
+    script = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path), fate], stdout=subprocess.PIPE, text=True
+    )
+    with script:
+        assert script.stdout is not None
+        processes = [psutil.Process(pid) for pid in json.loads(script.stdout.readline())]
+        script.send_signal(number)
+    if fate == "stop":
+        _, alive = psutil.wait_procs(processes, timeout=20)
+        assert not alive
+        return
+    client_file = next((tmp_path / "security").glob("ipcontroller-*client.json"))
+    with ipp.Client(client_file) as client:
+        assert client[:].apply_sync(os.getpid) == [p.pid for p in processes[1:]]
+        client.shutdown(hub=True)
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert not alive

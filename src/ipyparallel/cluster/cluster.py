@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from traitlets import Bunch, observe
+
 from .._async import AsyncFirst, blocking, run_blocking
 from .at_exit import stop_at_exit
 from .launchers.roles import EngineLauncher
@@ -80,6 +82,9 @@ class Cluster(AsyncFirst, StoredCluster):
         launcher.controller_args = args
         if launcher.has_trait("engines_are_local"):
             launcher.engines_are_local = getattr(self.engine_launcher_class, "is_local", False)
+        if hasattr(launcher, "lifeline"):
+            # atexit does not run in a process that is killed
+            launcher.lifeline = self.shutdown_atexit
         self.log.info("Starting the controller with %s", type(launcher).__name__)
         await launcher.start()
         self._add_controller(launcher)
@@ -301,6 +306,12 @@ class Cluster(AsyncFirst, StoredCluster):
 
     def __del__(self) -> None:
         self.stop_if_forgotten()
+
+    @observe("shutdown_atexit")
+    def _let_go(self, change: Bunch) -> None:
+        """The cluster is to outlive this process after all."""
+        if not change.new and hasattr(self.controller, "release"):
+            self.controller.release()
 
     def stop_if_forgotten(self) -> None:
         # the first, if not even the constructor came to its end

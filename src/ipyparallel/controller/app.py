@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -78,6 +79,11 @@ class IPController(BaseParallelApplication):
     client_json_file = Unicode("", help="Path of the clients' connection file.").tag(config=True)
     engine_json_file = Unicode("", help="Path of the engines' connection file.").tag(config=True)
     session_key = Unicode("", help="Shared secret; by default a new one.").tag(config=True)
+    lifeline = Bool(
+        False,
+        help="Whether to stop when standard input ends, because whoever started this controller is"
+        " gone. If something is read there, it goes on without.",
+    ).tag(config=True)
     gc_freeze = Bool(
         True, help="Whether to keep what is loaded at the start out of garbage collections."
     ).tag(config=True)
@@ -178,6 +184,15 @@ class IPController(BaseParallelApplication):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGABRT):
             loop.add_signal_handler(number, stopped.set)
+        if self.lifeline:
+            loop.add_reader(sys.stdin.fileno(), self._on_lifeline, stopped)
+
+    def _on_lifeline(self, stopped: asyncio.Event) -> None:
+        descriptor = sys.stdin.fileno()
+        asyncio.get_running_loop().remove_reader(descriptor)
+        if not os.read(descriptor, 1):
+            self.log.warning("Whoever started this controller is gone; stopping")
+            stopped.set()
 
     def _connection_info(
         self, channels: Channels, interface: str, key: str

@@ -39,6 +39,8 @@ class LocalProcessLauncher(BaseLauncher):
     output_file = Unicode(help="The file of all that it says.").tag(to_dict=True)
 
     is_local = True
+    #: Whether the process is to end with this one, however this one ends.
+    lifeline = False
     _process: LocalProcess | None = None
     _stop_asked = False
 
@@ -57,7 +59,11 @@ class LocalProcessLauncher(BaseLauncher):
         self._drop_old_logs()
         self.log.debug("Running %s, output in %s", self.arg_str, self.output_file)
         process = LocalProcess.start(
-            self.args, env=self.get_env(), cwd=self.work_dir, output=Path(self.output_file)
+            self.args,
+            env=self.get_env(),
+            cwd=self.work_dir,
+            output=Path(self.output_file),
+            lifeline=self.lifeline,
         )
         self._follow(process)
 
@@ -186,7 +192,16 @@ class LocalControllerLauncher(LocalProcessLauncher, ControllerLauncher):
         ):
             transport = "ipc"
         args = super().find_args()
-        return [*args, f"--transport={transport}"] if transport else args
+        if transport:
+            args.append(f"--transport={transport}")
+        if self.lifeline:
+            args.append("--IPController.lifeline=True")
+        return args
+
+    def release(self) -> None:
+        """Have the controller outlive this process after all."""
+        if self._process is not None:
+            self._process.release()
 
     def _sets(self, options: tuple[str, ...]) -> bool:
         """Whether the user sets one of these, by argument or in a configuration file."""

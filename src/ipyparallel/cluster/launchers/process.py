@@ -53,15 +53,25 @@ class LocalProcess:
 
     @classmethod
     def start(
-        cls, args: Sequence[str], *, env: Mapping[str, str], cwd: str, output: Path
+        cls,
+        args: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        output: Path,
+        lifeline: bool = False,
     ) -> LocalProcess:
-        """Start a process in a session of its own; all it says goes to the file `output`."""
+        """Start a process in a session of its own; all it says goes to the file `output`.
+
+        With a `lifeline` its standard input stays open for as long as this process lives, however
+        that ends; see `release`.
+        """
         with output.open("ab") as file:
             child = subprocess.Popen(
                 args,
                 env=env,
                 cwd=cwd,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -93,6 +103,13 @@ class LocalProcess:
         """Whether this process has started it."""
         return self._child is not None
 
+    def release(self) -> None:
+        """Have it outlive this process after all."""
+        if self._child is not None and self._child.stdin is not None:
+            with suppress(OSError):  # it has ended
+                self._child.stdin.write(b"k")
+                self._child.stdin.flush()
+
     def send_signal(self, sig: int) -> None:
         """Send a signal to the process itself; nothing happens if it is gone."""
         if not self.ended.done():
@@ -123,6 +140,9 @@ class LocalProcess:
     def _wait(self) -> None:
         if self._child is not None:
             exit_code: int | None = self._child.wait()
+            if self._child.stdin is not None:
+                with suppress(OSError):  # what was written to it was not read
+                    self._child.stdin.close()
         else:
             _wait_for_stranger(self.pid)
             exit_code = None
