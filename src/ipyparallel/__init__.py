@@ -9,6 +9,7 @@ kernels with a namespace that stays::
         client[:].apply_sync(lambda: "hello")
 """
 
+from . import error
 from ._version import __version__, version_info
 from .client.asyncresult import AsyncMapResult, AsyncResult
 from .client.client import Client
@@ -17,8 +18,10 @@ from .cluster import Cluster, ClusterManager
 from .error import *  # noqa: F403
 
 __all__ = [
+    *error.__all__,
     "__version__",
     "version_info",
+    "error",
     "Client",
     "Cluster",
     "ClusterManager",

@@ -16,6 +16,7 @@ from typing import Any
 
 __all__ = [
     "AlreadyDisplayedError",
+    "ClientClosed",
     "CompositeError",
     "ControllerLost",
     "DependencyTimeout",
@@ -71,6 +72,10 @@ def engine_died(engine_id: int, msg_id: str, reason: str) -> EngineError:
 
 class ControllerLost(EngineError):
     """The controller went away, so that no result can arrive any more."""
+
+
+class ClientClosed(ControllerLost, OSError):
+    """The client was closed: what it submits, or waits for, comes to nothing."""
 
 
 class NoEnginesRegistered(KernelError):

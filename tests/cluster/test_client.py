@@ -138,9 +138,9 @@ def test_a_closed_client_says_so(client: ipp.Client, connection_file: Path) -> N
     pending = other[0].apply_async(time.sleep, 0.3)
     other.close()
     other.close()
-    with pytest.raises(ipp.ControllerLost, match="the client was closed"):
+    with pytest.raises(ipp.ControllerLost, match="Connections have been closed"):
         pending.get(10)
-    with pytest.raises(ipp.ControllerLost, match="the client was closed"):
+    with pytest.raises(ipp.ControllerLost, match="Connections have been closed"):
         other.load_balanced_view().apply_async(abs, 1)
     assert client[0].apply_sync(abs, -1) == 1
 
@@ -193,3 +193,37 @@ def test_control_requests(client: ipp.Client) -> None:
     with pytest.raises(ipp.TaskAborted):
         waiting.get(20)
     assert client[0].apply_sync(abs, -1) == 1
+
+
+def test_a_closed_client_raises_an_os_error_as_it_always_did(connection_file: Path) -> None:
+    other = ipp.Client(connection_file)
+    view = other[:]
+    other.close()
+    with pytest.raises(OSError, match="Connections have been closed"):
+        view.apply(abs, 1)
+
+
+def test_arguments_of_old_are_taken(client: ipp.Client, connection_file: Path) -> None:
+    with pytest.warns(DeprecationWarning, match="url_file"):
+        other = ipp.Client(url_or_file=str(connection_file), username="bob", debug=True)
+    with other:
+        assert other.session.username == "bob"
+        assert other.ids == client.ids
+    with pytest.raises(TypeError, match="unexpected arguments: 'profil'"):
+        ipp.Client(profil="x")
+    for bad in (3, b"x"):
+        with pytest.raises(TypeError, match="connection_info must be"):
+            ipp.Client(bad)  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="not found"):
+        ipp.Client(connection_file.parent)
+
+
+def test_the_history_adds_up_like_a_list(client: ipp.Client) -> None:
+    result = client[0].apply_async(abs, 1)
+    result.get()
+    assert (client.history + ["x"])[-2:] == [*result.msg_ids, "x"]  # noqa: RUF005
+    assert (["x"] + client.history)[-1] == result.msg_ids[0]  # noqa: RUF005
+    with pytest.raises(IndexError, match="no message 1000000"):
+        client.wait(1_000_000)
+    with pytest.raises(TypeError, match="jobs must be message ids"):
+        client.abort(3)

@@ -229,3 +229,24 @@ def test_a_cluster_ends_with_a_script_that_is_killed_unless_it_is_to_stay(
         client.shutdown(hub=True)
     _, alive = psutil.wait_procs(processes, timeout=20)
     assert not alive
+
+
+def test_the_supervisor_ends_with_the_code_of_the_engine_that_failed(
+    new_cluster: NewCluster,
+) -> None:
+    cluster, client = new_cluster(1)
+    (engine_set,) = cluster.engines.values()
+    ended = threading.Event()
+    engine_set.on_stop(lambda data: ended.set())
+    client[0].apply_async(die, "os._exit(3)")
+    assert ended.wait(20)
+    assert engine_set.stop_data["exit_code"] == 3
+
+
+def test_without_engines_one_can_ask_what_waits_for_them(new_cluster: NewCluster) -> None:
+    _, client = new_cluster(1)
+    with pytest.raises(ipp.EngineError):
+        client[0].apply_sync(die, "os._exit(0)")
+    waiting = client.load_balanced_view().apply_async(abs, 1)
+    assert client.queue_status() == {"unassigned": 1}
+    assert not waiting.ready()

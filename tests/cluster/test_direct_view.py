@@ -282,3 +282,55 @@ def test_large_and_many_outputs_arrive_whole(client: ipp.Client) -> None:
     code = "for i in range(2000): print(i)"
     result = client[0].execute(code, silent=False, block=True)
     assert result.stdout == "".join(f"{i}\n" for i in range(2000))
+
+
+def test_output_that_is_announced_is_there_with_the_result(client: ipp.Client) -> None:
+    """Output and reply come by different ways; `get` waits for both."""
+    for i in range(100):
+        result = client[0].execute(f"print({i}); {i}", silent=False)
+        assert result.get().data == {"text/plain": str(i)}
+        assert result.stdout == f"{i}\n"
+        call = client[:].apply_async(print, i)
+        call.get()
+        assert call.stdout == [f"{i}\n"] * 2
+
+
+def test_a_label_may_be_given_to_a_call(client: ipp.Client, tmp_path) -> None:
+    (tmp_path / "script.py").write_text("pass")
+    view, balanced = client[:], client.load_balanced_view()
+    results = [
+        view.execute("pass", label="mine"),
+        view.run(tmp_path / "script.py", label="mine"),
+        view.map(abs, range(4), label="mine"),
+        balanced.map(abs, range(4), label="mine"),
+    ]
+    for result in results:
+        result.get()
+        assert set(result.label) == {"mine"}
+
+
+def test_iteration_over_failures_raises_what_get_raises(client: ipp.Client) -> None:
+    with pytest.raises(ipp.CompositeError, match="invalid literal"):
+        list(client[:].apply_async(int, "x"))
+    with pytest.raises(ipp.CompositeError, match="invalid literal"):
+        list(client.load_balanced_view().map_async(int, ["1", "x"]))
+
+
+def test_an_index_goes_into_a_single_result(client: ipp.Client) -> None:
+    result = client[0].apply_async(list, "ab")
+    result.get()
+    assert result[0] == "a"
+    assert result[:] == ["a", "b"]
+
+
+def test_a_view_without_engines_shares_nothing_out(client: ipp.Client) -> None:
+    for call in (lambda v: v.map_sync(abs, [1]), lambda v: v.scatter("x", [1], block=True)):
+        with pytest.raises(ValueError, match="no engines"):
+            call(client[[]])
+
+
+def test_a_keyword_is_no_name(client: ipp.Client) -> None:
+    with pytest.raises(TypeError, match="1 is no name"):
+        client[0].push({1: 2})
+    with pytest.raises(ipp.RemoteError, match="SyntaxError"):
+        client[0].push({"class": 2}, block=True)

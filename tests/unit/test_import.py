@@ -62,3 +62,9 @@ def test_importing_does_not_load(module, imported):
 
 def test_all_public_names_are_there(imported):
     assert imported["missing"] == []
+
+
+def test_a_star_import_brings_the_exceptions():
+    namespace = {}
+    exec("from ipyparallel import *", namespace)
+    assert {"CompositeError", "EngineError", "Client", "error"} <= namespace.keys()

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .client import Client
 
 
+#: Seconds that `get` waits for output, when the result is there, and says that there is some.
+_OUTPUT_GRACE = 1.0
+
+
 class AsyncResult(Future[Any]):
     """The result of a call on one or more engines.
 
@@ -121,14 +125,23 @@ class AsyncResult(Future[Any]):
         EngineError
             The engine died.
         """
+        deadline = _deadline(timeout)
         if not self.wait(timeout):
             raise TimeoutError("Result not ready.")
+        self._wait_for_announced_output(deadline)
         if return_exceptions is None or return_exceptions == self._return_exceptions:
             return self.result()
         if not return_exceptions:
             self._raise_failures()
         results = self._raw()
         return results[0] if self._single else self._join(results)
+
+    def _wait_for_announced_output(self, deadline: float | None) -> None:
+        """Wait for the output that replies say there is: it takes another way, and is near."""
+        if all(child.output_done or child.output_expected is None for child in self._children):
+            return
+        left = _OUTPUT_GRACE if deadline is None else deadline - time.monotonic()
+        self.wait_for_output(max(0.0, min(left, _OUTPUT_GRACE)))
 
     def _join(self, results: list[Any]) -> Any:
         return results
@@ -228,7 +241,15 @@ class AsyncResult(Future[Any]):
 
     def _iterate(self) -> Iterator[Any]:
         for child in self._children:
-            yield _outcome(child) if self._return_exceptions else child.result()
+            yield self._outcome_or_raise(child)
+
+    def _outcome_or_raise(self, child: MessageFuture) -> Any:
+        outcome = _outcome(child)
+        if not self._return_exceptions and (error := child.exception()) is not None:
+            if isinstance(error, IPythonError):
+                collect_exceptions([error], self._fname)
+            raise error
+        return outcome
 
     # ---- metadata
 
@@ -247,8 +268,7 @@ class AsyncResult(Future[Any]):
         if not self.done():
             raise TimeoutError("Result not ready.")
         if isinstance(key, (int, slice)):
-            results = self.result()
-            return ([results] if self._single else results)[key]
+            return self.result()[key]
         raise TypeError(f"an AsyncResult takes ints, slices and names, not {key!r}")
 
     def __getattr__(self, name: str) -> Any:
@@ -402,10 +422,11 @@ class AsyncMapResult(AsyncResult):
     def _iterate(self) -> Iterator[Any]:
         children = self._children if self._ordered else as_they_end(self._children)
         for child in children:
-            if self._return_exceptions and (error := child.exception()) is not None:
-                yield error
+            outcome = self._outcome_or_raise(child)
+            if child.exception() is not None:
+                yield outcome
             else:
-                yield from child.result()
+                yield from outcome
 
 
 def as_they_end(children: Sequence[MessageFuture]) -> Iterator[MessageFuture]:

@@ -50,6 +50,11 @@ class Client(HasTraits):
         Which cluster of the profile.
     cluster : Cluster, optional
         The cluster this client belongs to.
+    username : str, optional
+        Put in the headers of messages.
+    context, debug, url_file, url_or_file, pack, unpack, key, signature_scheme
+        Accepted for compatibility. A path given as ``url_file`` or ``url_or_file`` is taken for
+        `connection_info`; the others have no effect.
 
     Attributes
     ----------
@@ -84,6 +89,7 @@ class Client(HasTraits):
         profile: str | None = None,
         profile_dir: str | os.PathLike[str] | None = None,
         ipython_dir: str | os.PathLike[str] | None = None,
+        context: Any = None,
         debug: bool = False,
         sshserver: str | None = None,
         sshkey: str | None = None,
@@ -92,8 +98,17 @@ class Client(HasTraits):
         timeout: float = 10,
         cluster_id: str | None = None,
         cluster: Cluster | None = None,
+        username: str | None = None,
+        **extra_args: Any,
     ) -> None:
         super().__init__()
+        url_file = extra_args.pop("url_or_file", url_file)
+        # the connection file decides on these
+        unknown = extra_args.keys() - {"pack", "unpack", "key", "signature_scheme"}
+        if unknown:
+            raise TypeError(
+                f"Client got unexpected arguments: {', '.join(map(repr, sorted(unknown)))}"
+            )
         if sshserver or sshkey or password:
             raise NotImplementedError(
                 "this version does not open ssh tunnels; forward the ports of the connection file"
@@ -112,7 +127,7 @@ class Client(HasTraits):
             cluster_id=cluster_id or "",
             timeout=timeout,
         )
-        self._messenger = Messenger(info, _closer(self))
+        self._messenger = Messenger(info, _closer(self), username)
         try:
             self._messenger.connect(timeout)
         except BaseException:
@@ -341,7 +356,9 @@ class Client(HasTraits):
             By engine id ``queue`` (direct tasks), ``tasks`` (balanced tasks), ``completed``; and
             ``unassigned``: tasks that wait for an engine.
         """
-        ids = self._resolve(targets)
+        everything = targets is None or (isinstance(targets, str) and targets == "all")
+        # without engines there may still be tasks that wait for one
+        ids = None if everything else self._resolve(targets)
         content = {"targets": ids, "verbose": verbose}
         status = self._messenger.request("query", "queue_request", content).result()
         status.pop("status")
@@ -380,7 +397,8 @@ class Client(HasTraits):
             msg_ids = list(self.outstanding)
         else:
             msg_ids = []
-            for job in [jobs] if isinstance(jobs, (str, Future)) else jobs:  # type: ignore[union-attr]
+            single = isinstance(jobs, (str, int, Future))
+            for job in [jobs] if single else jobs:  # type: ignore[union-attr]
                 if isinstance(job, str):
                     msg_ids.append(job)
                 elif isinstance(job, AsyncResult):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..error import (
+    ClientClosed,
     ControllerLost,
     EngineError,
     RemoteError,
@@ -48,6 +49,7 @@ class Dispatcher:
         self.lock = threading.Lock()
         #: Why nothing can be submitted any more; empty while it can.
         self.lost = ""
+        self._lost_as: type[ControllerLost] = ControllerLost
         self._session = session
         self._engines = engines
         self._on_shutdown = on_shutdown
@@ -72,7 +74,7 @@ class Dispatcher:
         """
         with self.lock:
             if self.lost:
-                raise ControllerLost(self.lost)
+                raise self._lost_as(self.lost)
             for task in tasks:
                 self.tasks.add(task)
 
@@ -262,6 +264,12 @@ class Dispatcher:
         for task in waiting:  # the rest of their output went with the engine
             _end_output(task)
 
+    def on_closed(self) -> None:
+        """The client was closed."""
+        if not self.lost:
+            self._lost_as = ClientClosed
+        self.on_lost("Connections have been closed.")
+
     def on_lost(self, reason: str) -> None:
         """See `connection.Inbox`."""
         with self.lock:
@@ -271,7 +279,7 @@ class Dispatcher:
             awaiting = list(self.tasks.awaiting_output.values())
             failed = self.tasks.drain()
         for task in failed:
-            _fail(task, ControllerLost(f"task {task.msg_id} has no result: {reason}"))
+            _fail(task, self._lost_as(f"task {task.msg_id} has no result: {reason}"))
         for task in awaiting:
             _end_output(task)
         self._engines.wake()

@@ -45,7 +45,10 @@ class History(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
             return [f"{self._prefix}{number}" for number in self._numbers[index]]
-        return f"{self._prefix}{self._numbers[index]}"
+        try:
+            return f"{self._prefix}{self._numbers[index]}"
+        except IndexError:
+            raise IndexError(f"no message {index}: the history has {len(self)}") from None
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -54,6 +57,12 @@ class History(Sequence[str]):
         if isinstance(other, (list, History)):
             return list(self) == list(other)
         return NotImplemented
+
+    def __add__(self, other: list[str]) -> list[str]:
+        return [*self, *other]
+
+    def __radd__(self, other: list[str]) -> list[str]:
+        return [*other, *self]
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -42,6 +42,11 @@ def find_info(
     if isinstance(connection_info, Mapping):
         return from_dict(dict(connection_info), ClientInfo)
     if connection_info is not None:
+        if not isinstance(connection_info, (str, os.PathLike)):
+            raise TypeError(
+                "connection_info must be a dict or the path of a connection file, not a"
+                f" {type(connection_info).__name__}"
+            )
         text = os.fspath(connection_info)
         if "://" in text:
             raise ValueError(
@@ -49,7 +54,7 @@ def find_info(
                 f" address {text!r}"
             )
         path = Path(text).expanduser()
-        if not path.exists():
+        if not path.is_file():
             raise OSError(_NOT_FOUND.format(str(path)))
         return read_info(path, ClientInfo)
     folder = (

@@ -36,11 +36,17 @@ class Messenger:
         The client's connection file.
     on_lost : callable
         Told why, when the controller is gone or has stopped.
+    username : str, optional
+        Put in headers.
     """
 
-    def __init__(self, info: ClientInfo, on_lost: Callable[[str], None]) -> None:
+    def __init__(
+        self, info: ClientInfo, on_lost: Callable[[str], None], username: str | None = None
+    ) -> None:
         self._info = info
-        self.session = Session(info.key.encode(), signature_scheme=info.signature_scheme)
+        self.session = Session(
+            info.key.encode(), signature_scheme=info.signature_scheme, username=username
+        )
         self.engines = EngineTable()
         self.history = History(self.session.id_prefix)
         self._functions = PickledFunctions()
@@ -100,7 +106,7 @@ class Messenger:
     def close(self) -> None:
         """Close the connection; what has no result yet fails."""
         self._connection.close()
-        self._dispatcher.on_lost("the client was closed")
+        self._dispatcher.on_closed()
 
     def abandon(self) -> None:
         """Like `close`, for finalizers; see `Connection.abandon`."""
@@ -125,7 +131,13 @@ class Messenger:
         return pack_call(func, args, kwargs, self._functions)
 
     def submit_direct(
-        self, msg_type: str, content: Any, buffers: Sequence[Any], ids: Sequence[int], owner: Owner
+        self,
+        msg_type: str,
+        content: Any,
+        buffers: Sequence[Any],
+        ids: Sequence[int],
+        owner: Owner,
+        label: str | None = None,
     ) -> list[MessageFuture]:
         """Send the same request to each of these engines.
 
@@ -135,7 +147,8 @@ class Messenger:
             One of them has gone meanwhile, or cannot read calls of this package.
         """
         tasks, messages = [], []
-        metadata = encode({"label": owner.label, "count_output": True})
+        label = owner.label if label is None else label
+        metadata = encode({"label": label, "count_output": True})
         foreign = self.engines.foreign
         for engine_id in ids:
             try:
@@ -148,7 +161,7 @@ class Messenger:
                     " calls of this version; start engines of this version"
                 )
             header = self.session.header(msg_type)
-            task = MessageFuture(header, label=owner.label, engine_uuid=uuid, owner=owner)
+            task = MessageFuture(header, label=label, engine_uuid=uuid, owner=owner)
             task.engine_id = engine_id
             tasks.append(task)
             frames = self.session.frame(
@@ -165,11 +178,16 @@ class Messenger:
         return tasks
 
     def submit_balanced(
-        self, content: bytes, buffers: Sequence[Any], metadata: bytes, owner: Owner
+        self,
+        content: bytes,
+        buffers: Sequence[Any],
+        metadata: bytes,
+        owner: Owner,
+        label: str | None = None,
     ) -> MessageFuture:
         """Send a call to the task scheduler, with what this has to know of it."""
         header = self.session.header("apply_request")
-        task = MessageFuture(header, label=owner.label, owner=owner)
+        task = MessageFuture(header, label=owner.label if label is None else label, owner=owner)
         frames = self.session.frame(
             header, content, metadata=metadata, buffers=buffers, compact=self._compact
         )

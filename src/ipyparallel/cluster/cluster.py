@@ -111,6 +111,8 @@ class Cluster(AsyncFirst, StoredCluster):
         str
             The engine set's id.
         """
+        if n is not None and n < 0:
+            raise ValueError(f"n must be a number of engines, not {n}")
         n = n or self.n or cpu_count()
         engine_set_id = engine_set_id or self._new_engine_set_id()
         launcher = self.engine_launcher_class(

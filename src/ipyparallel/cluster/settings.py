@@ -62,9 +62,9 @@ class ClusterSettings(LoggingConfigurable):
     delay = Float(0.0, help="Seconds between the start of the controller and of engines.").tag(
         config=True, to_dict=True
     )
-    n = Integer(None, allow_none=True, help="How many engines; by default one for each CPU.").tag(
-        config=True, to_dict=True
-    )
+    n = Integer(
+        None, allow_none=True, min=0, help="How many engines; by default one for each CPU."
+    ).tag(config=True, to_dict=True)
     log_level = Integer(logging.INFO, help="What to log, where no application decides it.").tag(
         config=True
     )

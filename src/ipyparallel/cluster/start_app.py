@@ -215,7 +215,10 @@ class IPClusterStart(IPClusterEngines):
         except (OSError, ValueError) as e:
             self.log.warning("Assuming that the cluster is stopped: %s", e)
         else:
-            if is_running(found):
+            if found.controller is None and found.engines:
+                self.log.warning("Stopping engines that have lost their controller")
+                found.stop_cluster_sync()
+            elif is_running(found):
                 self.log.critical(
                     "Cluster is already running, as %s says. Stop it with `%s`",
                     found.cluster_file,

@@ -104,7 +104,7 @@ class IPController(BaseParallelApplication):
         sys.setswitchinterval(_SWITCH_INTERVAL)
         try:
             asyncio.run(self._serve())
-        except OSError as e:
+        except (OSError, TraitError) as e:
             self.log.critical("The controller cannot start: %s", e)
             self.exit(1)
 

@@ -85,6 +85,7 @@ class IPEngine(BaseParallelApplication):
         supervisor = Supervisor(info, partial(self._run_engine, info, startup), self.log)
         supervisor.start(self.n)
         supervisor.wait()
+        self.exit(supervisor.exit_code)
 
     def find_connection_info(self) -> EngineInfo:
         """Where the controller is: from the environment, or from the connection file.

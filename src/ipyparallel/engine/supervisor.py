@@ -80,6 +80,8 @@ class Supervisor:
         self._log = log
         self._children: dict[int, Child] = {}
         self._stopping = False
+        #: Of the first engine that failed; 0 as long as none has.
+        self.exit_code = 0
         self._lifeline, self._lifeline_end = os.pipe()
 
     def start(self, n: int) -> None:
@@ -166,7 +168,9 @@ class Supervisor:
         if self._stopping:
             self._log.debug("%s has stopped", name)
             return
-        level = logging.INFO if os.waitstatus_to_exitcode(status) == 0 else logging.ERROR
+        code = os.waitstatus_to_exitcode(status)
+        self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
+        level = logging.INFO if code == 0 else logging.ERROR
         self._log.log(level, "%s (pid %d) is gone: %s", name, child.pid, reason)
         self._report(child.uuid, engine_id, reason)
 

@@ -6,6 +6,7 @@ They are sent by name, so engines of this package have them loaded.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from keyword import iskeyword
 from typing import Any
 
 from .pickler import user_namespace
@@ -15,7 +16,7 @@ def push(namespace: dict[str, Any]) -> None:
     """Assign each value to the target its key names, which may be dotted or subscripted."""
     user_ns = user_namespace()
     for name, value in namespace.items():
-        if name.isidentifier():
+        if name.isidentifier() and not iskeyword(name):
             user_ns[name] = value
             continue
         temporary = "_ipp_pushed"

@@ -26,7 +26,7 @@ class LoadBalancedView(View):
         task = self.client._messenger.submit_balanced(content, buffers, self.task_metadata(), self)
         return AsyncResult(self.client, task, name_of(func))
 
-    def task_metadata(self) -> bytes:
+    def task_metadata(self, label: str | None = None) -> bytes:
         """What the scheduler is told about each task."""
         table = self.client._messenger.engines
         targets = self.targets
@@ -42,7 +42,7 @@ class LoadBalancedView(View):
                 # one that is gone is named all the same, so that the scheduler can tell
                 "targets": [uuids.get(i, f"engine {i}") for i in targets or ()],
                 "retries": 0,
-                "label": self.label,
+                "label": self.label if label is None else label,
                 "count_output": True,
             }
         )
@@ -55,6 +55,7 @@ class LoadBalancedView(View):
         chunksize: int = 1,
         ordered: bool = True,
         return_exceptions: bool = False,
+        label: str | None = None,
     ) -> Any:
         """Call `f` with the elements of the sequences, a few at a time, where there is room.
 
@@ -72,6 +73,8 @@ class LoadBalancedView(View):
             first.
         return_exceptions : bool
             Return failures as results instead of raising them.
+        label : str, optional
+            Given to all tasks, instead of the view's.
 
         Returns
         -------
@@ -87,13 +90,13 @@ class LoadBalancedView(View):
         if not length:
             return []
         call = MapCall(f)
-        metadata = self.task_metadata()
+        metadata = self.task_metadata(label)
         children, sizes = [], []
         for start, stop in bounds(length, -(-length // chunksize)):
             chunks = tuple(seq[start:stop] for seq in inputs)
             content, buffers = self.client._messenger.pack(call, chunks, {})
             children.append(
-                self.client._messenger.submit_balanced(content, buffers, metadata, self)
+                self.client._messenger.submit_balanced(content, buffers, metadata, self, label)
             )
             sizes.append(stop - start)
         result = AsyncMapResult(

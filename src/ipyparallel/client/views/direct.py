@@ -24,6 +24,13 @@ class DirectView(View):
     def _ids(self, targets: Any = None) -> list[int]:
         return self.client._resolve(self._targets(targets))
 
+    def _some_ids(self, targets: Any = None) -> list[int]:
+        """The engines to share something out to: there must be one."""
+        ids = self._ids(targets)
+        if not ids:
+            raise ValueError("this view has no engines to share a sequence out to")
+        return ids
+
     def _single(self, targets: Any = None) -> bool:
         return isinstance(self._targets(targets), int)
 
@@ -44,6 +51,7 @@ class DirectView(View):
         silent: bool = True,
         targets: Any = None,
         block: bool | None = None,
+        label: str | None = None,
     ) -> AsyncResult:
         """Run code in the namespaces of the engines, as if it were typed there.
 
@@ -66,7 +74,9 @@ class DirectView(View):
         content = encode(
             {"code": code, "silent": silent, "user_expressions": {}, "allow_stdin": False}
         )
-        tasks = self.client._messenger.submit_direct("execute_request", content, (), ids, self)
+        tasks = self.client._messenger.submit_direct(
+            "execute_request", content, (), ids, self, label
+        )
         children = tasks[0] if self._single(targets) else tasks
         result = AsyncResult(self.client, children, "execute")
         if self._blocks(block):
@@ -78,11 +88,15 @@ class DirectView(View):
         return result
 
     def run(
-        self, filename: str | os.PathLike[str], targets: Any = None, block: bool | None = None
+        self,
+        filename: str | os.PathLike[str],
+        targets: Any = None,
+        block: bool | None = None,
+        label: str | None = None,
     ) -> AsyncResult:
         """Run a file of this host in the namespaces of the engines; see `execute`."""
         code = Path(filename).read_text(encoding="utf-8")
-        return self.execute(code + "\n", targets=targets, block=block)
+        return self.execute(code + "\n", targets=targets, block=block, label=label)
 
     # ---- names
 
@@ -102,6 +116,9 @@ class DirectView(View):
         """
         if not isinstance(ns, dict):
             raise TypeError(f"push takes a dict of names and values, not a {type(ns).__name__}")
+        for name in ns:
+            if not isinstance(name, str):
+                raise TypeError(f"push takes a dict of names and values, and {name!r} is no name")
         return self._finish(self._apply(push, (ns,), {}, targets), self._blocks(block))
 
     def update(self, ns: dict[str, Any]) -> Any:
@@ -168,7 +185,7 @@ class DirectView(View):
         AsyncResult or None
             None when blocking.
         """
-        ids = self._ids(targets)
+        ids = self._some_ids(targets)
         parts = partition_named(dist).cut(as_sequence(seq), len(ids))
         children = []
         for engine_id, part in zip(ids, parts, strict=True):
@@ -209,6 +226,7 @@ class DirectView(View):
         block: bool | None = None,
         track: bool = False,
         return_exceptions: bool = False,
+        label: str | None = None,
         **options: Any,
     ) -> Any:
         """Call `f` with the elements of the sequences; each engine gets a contiguous part.
@@ -238,7 +256,7 @@ class DirectView(View):
             return []
         inputs = [seq[:length] if len(seq) > length else seq for seq in inputs]
         partition = partition_named("b")
-        ids = self._ids()
+        ids = self._some_ids()
         cuts = [partition.cut(seq, len(ids)) for seq in inputs]
         call = MapCall(f)
         children, sizes = [], []
@@ -247,7 +265,7 @@ class DirectView(View):
                 continue
             content, buffers = self.client._messenger.pack(call, tuple(chunks), {})
             children += self.client._messenger.submit_direct(
-                "apply_request", content, buffers, [engine_id], self
+                "apply_request", content, buffers, [engine_id], self, label
             )
             sizes.append(len(chunks[0]))
         result = AsyncMapResult(
