@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import threading
 import time
 import weakref
@@ -227,3 +228,30 @@ def test_the_history_adds_up_like_a_list(client: ipp.Client) -> None:
         client.wait(1_000_000)
     with pytest.raises(TypeError, match="jobs must be message ids"):
         client.abort(3)
+
+
+class Exits:
+    """Ends the process of that id if it unpickles this."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def __reduce__(self):
+        return exit_in, (self.pid,)
+
+
+def exit_in(pid: int) -> None:
+    if os.getpid() == pid:
+        raise SystemExit("while a result was read")
+
+
+def test_what_users_do_in_callbacks_and_pickles_does_not_end_the_client(client: ipp.Client) -> None:
+    good = client[1].apply_async(time.sleep, 0.3)
+    bad = client[0].apply_async(Exits, os.getpid())
+    called = client[0].apply_async(abs, 1)
+    called.add_done_callback(lambda future: exit_in(os.getpid()))
+    with pytest.raises(SystemExit):
+        bad.get(20)
+    assert called.get(20) == 1
+    assert good.get(20) is None
+    assert client[0].apply_sync(abs, -1) == 1

@@ -250,3 +250,39 @@ def test_without_engines_one_can_ask_what_waits_for_them(new_cluster: NewCluster
     waiting = client.load_balanced_view().apply_async(abs, 1)
     assert client.queue_status() == {"unassigned": 1}
     assert not waiting.ready()
+
+
+def ignore_interrupts(begun: str) -> None:
+    Path(begun).touch()
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            continue
+
+
+def test_engines_that_do_not_obey_are_stopped_and_their_tasks_told(
+    new_cluster: NewCluster, tmp_path: Path
+) -> None:
+    cluster, client = new_cluster(2)
+    begun = [tmp_path / "direct", tmp_path / "balanced"]
+    tasks = [
+        client[0].apply_async(ignore_interrupts, str(begun[0])),
+        client.load_balanced_view(targets=1).apply_async(ignore_interrupts, str(begun[1])),
+    ]
+    while not all(path.exists() for path in begun):
+        pass
+    cluster.stop_engines_sync()
+    for task in tasks:
+        with pytest.raises(ipp.EngineError):
+            task.get(20)
+        assert task.wait_for_output(5)
+
+
+def test_a_balanced_task_of_a_dead_engine_has_no_more_output(new_cluster: NewCluster) -> None:
+    _, client = new_cluster(2)
+    task = client.load_balanced_view(targets=0).apply_async(die, "os._exit(1)")
+    with pytest.raises(ipp.EngineError):
+        task.get(20)
+    assert task.wait_for_output(5)
+    assert not client._messenger.tasks.awaiting_output

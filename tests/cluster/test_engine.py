@@ -110,3 +110,49 @@ t = threading.Thread(target=lambda: box.append(1)); t.start(); t.join()
     client[0].execute(code, block=True)
     assert client[0]["(out, box)"] == ("5\n", [1])
     assert threading.active_count() < 20
+
+
+def test_a_storm_of_interrupts_ends_tasks_but_no_engine_and_loses_no_reply(
+    client: ipp.Client,
+) -> None:
+    import os
+    import signal
+
+    view = client[0]
+    pid = view.apply_sync(os.getpid)
+    stop = threading.Event()
+
+    def storm() -> None:
+        while not stop.wait(0.003):
+            os.kill(pid, signal.SIGINT)
+
+    thread = threading.Thread(target=storm)
+    thread.start()
+    try:
+        calls = [view.apply_async(sum, range(100_000)) for _ in range(150)]
+        codes = [view.execute(f"sum(range({i}))", silent=False) for i in range(50)]
+        assert client.wait([*calls, *codes], timeout=60)
+    finally:
+        stop.set()
+        thread.join()
+    outcomes = {type(call.exception()) for call in calls}
+    assert outcomes <= {type(None), ipp.RemoteError}
+    assert view.apply_sync(os.getpid) == pid
+
+
+def test_abort_without_tasks_of_ones_own_aborts_nobody(client: ipp.Client) -> None:
+    running = client[0].execute("import time; time.sleep(0.5)")
+    waiting = client[0].execute("kept = 1")
+    cluster = client.cluster
+    with ipp.Client(profile_dir=cluster.profile_dir, cluster_id=cluster.cluster_id) as other:
+        other.abort(block=True)
+    assert client.wait([running, waiting], timeout=20)
+    assert waiting.successful()
+
+
+def test_output_that_cannot_be_sent_is_not_waited_for(client: ipp.Client) -> None:
+    code = "get_ipython().display_pub.publish({'text/plain': object()})"
+    result = client[0].execute(code)
+    result.wait(20)
+    assert result.wait_for_output(5)
+    assert not client._messenger.tasks.awaiting_output

@@ -79,6 +79,7 @@ SAMPLES = [
     KernelError("a"),
     EngineError("a"),
     ControllerLost("a"),
+    error.ClientClosed("a"),
     NoEnginesRegistered(),
     TaskAborted("a"),
     TaskTimeout("a"),

@@ -82,7 +82,7 @@ class AsyncResult(Future[Any]):
                 return
         try:
             result = self._reconstruct()
-        except Exception as e:  # noqa: BLE001  (what failed is the result)
+        except BaseException as e:  # noqa: BLE001  (what failed is the result)
             self.set_exception(e)
         else:
             self.set_result(result)

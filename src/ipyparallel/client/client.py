@@ -405,6 +405,9 @@ class Client(HasTraits):
                     msg_ids += job.msg_ids
                 else:
                     raise TypeError(f"jobs must be message ids or results, not {job!r}")
+        if not msg_ids:
+            # to an engine, an empty list means all executions that wait, whoever sent them
+            return AsyncResult(self, [], fname="abort")
         return self._control("abort_request", {"msg_ids": msg_ids}, targets, block)
 
     def shutdown(

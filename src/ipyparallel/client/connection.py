@@ -128,15 +128,18 @@ class Connection:
         OSError
             The connection was closed.
         """
-        with self._lock:
-            if self.closed:
-                raise OSError("Connections have been closed.")
-            socket = self._requests[channel]
-            send(socket, frames)
-            # sending may have used up the sign that something came meanwhile
-            missed = has_input(socket)
-        if missed:
-            self._wake()
+        missed = True
+        try:
+            with self._lock:
+                if self.closed:
+                    raise OSError("Connections have been closed.")
+                socket = self._requests[channel]
+                send(socket, frames)
+                # sending may have used up the sign that something came meanwhile
+                missed = has_input(socket)
+        finally:
+            if missed:
+                self._wake()
 
     def close(self) -> None:
         """Close the sockets, once what was sent has left; from any thread."""
@@ -177,6 +180,10 @@ class Connection:
                     poller.poll()
                 with contextlib.suppress(BlockingIOError):
                     self._wake_read.recv(4096)
+        except BaseException as e:
+            # nobody would ever hear of anything again
+            self._inbox.on_lost(f"the client's own thread failed: {type(e).__name__}: {e}")
+            raise
         finally:
             self._close_sockets()
 

@@ -124,13 +124,15 @@ class Dispatcher:
             task.output_expected = metadata.output_count
         elif not uuid or metadata.status == "aborted":
             task.output_expected = 0  # no engine ran it
+        if uuid and engine_id is None:
+            task.output_expected = task.output_seen  # it has left, and the rest of its output too
         if not task.output_done:
             with self.lock:
                 self.tasks.awaiting_output[task.msg_id] = task
         task.replied(message.header, metadata, engine_id, now)
         try:
             result, error = self._result(task, message)
-        except Exception as e:  # noqa: BLE001  (unpickling may raise anything)
+        except BaseException as e:  # noqa: BLE001  (unpickling may raise anything, SystemExit too)
             result, error = None, e
         _resolve(task, result, error)
         task.check_output()
@@ -189,7 +191,10 @@ class Dispatcher:
             _log.warning("Dropped a %s message: %s", msg_type, e)
             return
         for callback in task.iopub_callbacks:
-            callback(message)
+            try:
+                callback(message)
+            except BaseException:  # noqa: BLE001  (a user's; this thread must go on)
+                _log.exception("A callback for output failed")
         task.output_seen += 1
         self._check_output(task)
 
@@ -300,7 +305,10 @@ def _fail(task: MessageFuture, error: EngineError) -> None:
 def _resolve(task: MessageFuture, result: Any, error: BaseException | None) -> None:
     if not task.set_running_or_notify_cancel():
         return  # the user has cancelled the future
-    if error is not None:
-        task.set_exception(error)
-    else:
-        task.set_result(result)
+    try:
+        if error is not None:
+            task.set_exception(error)
+        else:
+            task.set_result(result)
+    except BaseException:  # noqa: BLE001  (raised by a callback of the user; this thread must go on)
+        _log.exception("A callback for a result failed")

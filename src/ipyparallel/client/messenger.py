@@ -199,8 +199,8 @@ class Messenger:
         self, channel: str, tasks: Sequence[MessageFuture], messages: Sequence[list[Any]]
     ) -> None:
         # expected before they are sent: the reply may be faster than we are
-        self._dispatcher.expect(tasks)
         try:
+            self._dispatcher.expect(tasks)
             for frames in messages:
                 self._connection.send(channel, frames)
         except BaseException:

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,8 @@ class IPController(BaseParallelApplication):
     ) -> None:
         key = self.session_key or new_key()
         stopped = asyncio.Event()
+        # a controller without one of its parts must not pretend to be one
+        failed = partial(asyncio.get_running_loop().call_soon_threadsafe, stopped.set)
         self._stop_on_signals(stopped)
         client, engine = self._connection_info(channels, interface, key)
         engine_dict = connection.to_dict(engine)
@@ -149,9 +152,12 @@ class IPController(BaseParallelApplication):
             Session(key.encode()),
             **channels.task._asdict(),
             log=self.log,
+            on_failure=failed,
         )
         relays = [
-            RequestRelay(name, Session(key.encode()), **ends._asdict(), log=self.log)
+            RequestRelay(
+                name, Session(key.encode()), **ends._asdict(), log=self.log, on_failure=failed
+            )
             for name, ends in (("mux", channels.mux), ("control", channels.control))
         ]
         broadcast = BroadcastRefusal(
@@ -164,12 +170,12 @@ class IPController(BaseParallelApplication):
         for relay in relays:
             relay.start()
         scheduler.start()
-        self._write(engine, client, files)
-        self.log.info("The controller listens on %s", client.url(client.registration))
-        if self.gc_freeze:
-            gc.collect()
-            gc.freeze()
         try:
+            self._write(engine, client, files)
+            self.log.info("The controller listens on %s", client.url(client.registration))
+            if self.gc_freeze:
+                gc.collect()
+                gc.freeze()
             await stopped.wait()
         finally:
             hub.close()

@@ -41,6 +41,8 @@ class RequestRelay:
         Bound ROUTER sockets.
     hub : zmq.Socket
         One end of a pair; see `link`.
+    on_failure : callable
+        Called, in the thread, when it cannot go on.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class RequestRelay:
         engines: zmq.Socket[bytes],
         hub: zmq.Socket[bytes],
         log: logging.Logger,
+        on_failure: Callable[[], object],
     ) -> None:
+        self._on_failure = on_failure
         self._channel = channel
         self._session = session
         self._clients = clients
@@ -86,6 +90,10 @@ class RequestRelay:
                 self._drain(self._hub, self._on_hub)
         except zmq.ContextTerminated:
             pass
+        except BaseException:
+            self._log.exception("The %s failed", self._thread.name)
+            self._on_failure()
+            raise
         finally:
             for socket in (self._clients, self._engines, self._hub):
                 socket.close()

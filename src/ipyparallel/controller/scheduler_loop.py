@@ -50,6 +50,8 @@ class SchedulerLoop:
         Bound ROUTER sockets.
     hub : zmq.Socket
         One end of a pair; see `link`.
+    on_failure : callable
+        Called, in the thread, when it cannot go on.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class SchedulerLoop:
         engines: zmq.Socket[bytes],
         hub: zmq.Socket[bytes],
         log: logging.Logger,
+        on_failure: Callable[[], object],
     ) -> None:
+        self._on_failure = on_failure
         self._machine = machine
         self._session = session
         self._clients = clients
@@ -106,18 +110,24 @@ class SchedulerLoop:
                     self._obey()
         except zmq.ContextTerminated:
             pass
+        except BaseException:
+            self._log.exception("The %s failed", self._thread.name)
+            self._on_failure()
+            raise
         finally:
             for socket in sockets:
                 socket.close()
 
-    def _drain(self, socket: zmq.Socket[bytes], handler: Callable[[list[Any]], None]) -> None:
+    def _drain(self, socket: zmq.Socket[bytes], handler: Callable[[list[Any]], None]) -> bool:
+        """Handle what is there, or as much as is fair; whether there may be more."""
         for _ in range(BATCH):
             try:
                 frames = receive(socket)
             except zmq.Again:
-                return
+                return False
             handler(frames)
             self._obey()
+        return True
 
     # ---- events
 
@@ -128,7 +138,8 @@ class SchedulerLoop:
                 self._machine.engine_joined(uuid, engine_id, now)
             case link.EngineLeft(uuid, reason):
                 # what it sent before it died may be here already
-                self._drain(self._engines, self._on_engine)
+                while self._drain(self._engines, self._on_engine):
+                    pass
                 self._machine.engine_left(uuid, reason)
             case link.TasksReturned(uuid, msg_ids):
                 self._machine.returned(uuid, msg_ids, now)
@@ -236,6 +247,7 @@ class SchedulerLoop:
             "status": "error",
             "engine": engine.uuid if engine is not None else "",
             "date": utc_date(),
+            "output_count": 0,
         }
         frames = self._session.frame(
             header,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from time import perf_counter
 from typing import Any
@@ -20,6 +19,7 @@ from ..protocol.session import Message, Session, utc_date
 from ..serialize.apply import unpack_call
 from ..serialize.functions import LoadedFunctions
 from ..serialize.pickler import serialize
+from .interrupts import interruptible
 from .kernel import IPythonParallelKernel
 from .output import KernelSession
 
@@ -60,21 +60,13 @@ class ApplyRunner:
         else:
             kernel._publish_status("busy", "shell")
         buffers: list[Any] = []
-        saved = signal.signal(signal.SIGINT, signal.default_int_handler)
         begun = perf_counter()
         try:
-            try:
-                func, args, kwargs = unpack_call(
-                    message.content_frame, message.buffers, self._functions
-                )
-                result = func(*args, **kwargs)
-                buffers = _serialize(result, func)
-                content = _OK
-            finally:
-                metadata.elapsed = perf_counter() - begun
-                signal.signal(signal.SIGINT, saved)
+            buffers = self._call(message)
+            content = _OK
         except BaseException as e:  # noqa: BLE001  (SystemExit too: the engine survives it)
             content = self._failure(e, metadata)
+        metadata.elapsed = perf_counter() - begun
         sys.stdout.flush()
         sys.stderr.flush()
         if request.count_output:
@@ -83,6 +75,12 @@ class ApplyRunner:
         if not request.count_output:
             kernel._publish_status("idle", "shell")
         return reply
+
+    @interruptible
+    def _call(self, message: Message) -> list[Any]:
+        """All of the user's code that is involved; the frames of what it returns."""
+        func, args, kwargs = unpack_call(message.content_frame, message.buffers, self._functions)
+        return _serialize(func(*args, **kwargs), func)
 
     def abort(self, message: Message) -> list[Any]:
         """The reply to a request that will not be run."""

@@ -107,6 +107,11 @@ class ControlThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
+    def stop_in_any_case(self, reason: str) -> None:
+        """End the engine, whether its main thread obeys or not; from any thread."""
+        self._main.stop(reason)
+        self._loop.call_soon_threadsafe(self._stop, reason)
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._channel = Channel(self._socket, self._on_message, self._loop)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from ipykernel.iostream import IOPubThread
@@ -31,6 +32,7 @@ from ..transport.heart import Heart
 from ..transport.liveness import refused
 from ..transport.sockets import HUB, receive, send
 from .control import ControlThread
+from .interrupts import may_interrupt
 from .kernel import IPythonParallelKernel
 from .output import KernelSession, OutputStream
 from .report import report_death
@@ -148,7 +150,7 @@ class Engine:
             self._url(self._info.hb_ping), self._url(self._info.hb_pong), self._uuid.encode()
         )
         heart.start()
-        self._handle_signals()
+        self._handle_signals(control)
         self._announce(control)
         try:
             await self._stopped.wait()
@@ -232,17 +234,19 @@ class Engine:
             stream.topic = kernel._topic(name)
             setattr(sys, name, stream)
 
-    def _handle_signals(self) -> None:
-        def ignore(number: int, frame: Any) -> None:
+    def _handle_signals(self, control: ControlThread) -> None:
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            if may_interrupt(frame):
+                raise KeyboardInterrupt
             self._log.warning("Ignoring SIGINT. Terminate with SIGTERM.")
 
-        def terminate(number: int, frame: Any) -> None:
-            self.stop("it was terminated by a signal")
-            if self._requests.busy:
+        def terminate(number: int, frame: FrameType | None) -> None:
+            control.stop_in_any_case("it was terminated by a signal")
+            if may_interrupt(frame):
                 # ends what is running; it is answered as interrupted
                 raise KeyboardInterrupt("the engine is being stopped")
 
-        signal.signal(signal.SIGINT, ignore)
+        signal.signal(signal.SIGINT, interrupt)
         signal.signal(signal.SIGTERM, terminate)
 
     def _announce(self, control: ControlThread) -> None:

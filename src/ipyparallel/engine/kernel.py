@@ -11,6 +11,7 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets import Any as AnyTrait
 from traitlets import Integer, Type, observe
 
+from .interrupts import interruptible
 from .output import KernelSession
 
 
@@ -47,6 +48,17 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
         super().__init__(**kwargs)
         # ipykernel asks this object which thread user code runs in
         self.shell_channel_thread = SimpleNamespace(parent_thread=threading.current_thread())
+
+    def pre_handler_hook(self) -> None:
+        """Not needed: see `interrupts`."""
+
+    def post_handler_hook(self) -> None:
+        """Not needed: see `interrupts`."""
+
+    @interruptible
+    async def do_execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Run code; see the base class."""
+        return await super().do_execute(*args, **kwargs)
 
     @property
     def _supports_kernel_subshells(self) -> bool:

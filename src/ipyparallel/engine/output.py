@@ -76,14 +76,16 @@ class KernelSession(JupyterSession):
             parent = msg_or_type.get("parent_header")
         else:
             metadata = {**(metadata or {}), **engine}
+        sent = super().send(
+            stream, msg_or_type, content, parent, ident, buffers, track, header, metadata
+        )
+        # after it was sent: what cannot be sent does not count
         if self._counted_id and any(stream is s for s in self.output_sockets):
             source = parent.get("header", parent) if parent else {}
             with self._count_lock:
                 if source.get("msg_id") == self._counted_id:
                     self._count += 1
-        return super().send(
-            stream, msg_or_type, content, parent, ident, buffers, track, header, metadata
-        )
+        return sent
 
 
 class OutputStream(OutStream):  # type: ignore[misc]

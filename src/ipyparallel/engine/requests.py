@@ -92,27 +92,33 @@ class Requests:
     # ---- running
 
     def _on_request(self, channel: Channel, frames: list[Any]) -> None:
+        self._take_in(channel, frames)
+        if not self.busy:
+            self._pump()
+
+    def _take_in(self, channel: Channel, frames: list[Any]) -> None:
         try:
             message = self._session.parse(frames)
         except InvalidMessage as e:
             self._log.warning("Dropped a request: %s", e)
             return
         self._queue.append((channel, message))
-        if not self.busy:
-            self._pump()
 
     def _pump(self) -> None:
         """Run what is queued, until something has to be awaited."""
         while (self._queue or self._calls) and not self._stopped:
             if self._calls:
-                self._calls.popleft()()
+                call = self._calls.popleft()
+                try:
+                    call()
+                except Exception:  # noqa: BLE001  (resetting the namespace runs user code, too)
+                    self._log.exception("What was to be done between requests failed")
                 continue
             channel, message = self._queue.popleft()
             msg_id = message.header.msg_id
             if channel is self.tasks and not self._begin(msg_id):
                 continue
-            if msg_id in self._aborted:
-                del self._aborted[msg_id]
+            if self._is_aborted(msg_id):
                 channel.send(self._runner.abort(message))
             elif message.header.msg_type == "apply_request":
                 self.busy = True
@@ -186,19 +192,28 @@ class Requests:
                     frames = receive(channel.socket)
                 except zmq.Again:
                     break
-                self._on_request(channel, frames)
-        for _, message in self._queue:
-            if message.header.msg_type == "execute_request":
-                self._aborted[message.header.msg_id] = None
+                self._take_in(channel, frames)
+        waiting = [m.header.msg_id for _, m in self._queue if _is_execution(m)]
+        with self._lock:
+            self._aborted.update(dict.fromkeys(waiting))
 
     def abort(self, msg_ids: list[str] | None) -> None:
         """Answer these requests as aborted; None: all executions that wait. From any thread."""
         if msg_ids is None:
             self.between(self.abort_executions)
             return
-        self._aborted.update(dict.fromkeys(msg_ids))
-        while len(self._aborted) > _MAX_ABORTED:
-            self._aborted.pop(next(iter(self._aborted)), None)
+        with self._lock:
+            self._aborted.update(dict.fromkeys(msg_ids))
+            while len(self._aborted) > _MAX_ABORTED:
+                del self._aborted[next(iter(self._aborted))]
+
+    def _is_aborted(self, msg_id: str) -> bool:
+        if not self._aborted:
+            return False
+        with self._lock:
+            found = msg_id in self._aborted
+            self._aborted.pop(msg_id, None)
+            return found
 
     def _begin(self, msg_id: str) -> bool:
         """Whether a balanced task may run; if so it counts as begun."""
@@ -234,6 +249,10 @@ class Requests:
     def _run_calls(self) -> None:
         if not self.busy:
             self._pump()
+
+
+def _is_execution(message: Message) -> bool:
+    return message.header.msg_type == "execute_request"
 
 
 def as_dict(message: Message) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -26,8 +27,9 @@ from ..protocol.messages import UnregistrationRequest
 from ..protocol.session import new_id
 from .report import report_death
 
-#: Seconds that engines have to end when they are told to, before they are killed.
-STOP_TIMEOUT = 5
+#: Seconds that engines have to end when they are told to, before they are killed. Less than the
+#: launcher gives the supervisor, which has to report them then.
+STOP_TIMEOUT = 3
 
 
 @dataclass
@@ -79,6 +81,7 @@ class Supervisor:
         self._run = run
         self._log = log
         self._children: dict[int, Child] = {}
+        self._reporters: set[int] = set()
         self._stopping = False
         #: Of the first engine that failed; 0 as long as none has.
         self.exit_code = 0
@@ -89,11 +92,6 @@ class Supervisor:
         # what is there now lives in memory that all engines share, as long as nobody touches it
         gc.collect()
         gc.freeze()
-        for _ in range(n):
-            self._fork()
-
-    def wait(self) -> None:
-        """Watch the engines until none is left."""
         handlers = {
             signal.SIGTERM: self._on_stop,
             signal.SIGINT: self._on_stop,
@@ -103,10 +101,17 @@ class Supervisor:
         }
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        while self._children:
+        for _ in range(n):
+            if not self._stopping:
+                self._fork()
+
+    def wait(self) -> None:
+        """Watch the engines until none is left, and all deaths have been reported."""
+        while self._children or self._reporters:
             pid, status = os.waitpid(-1, 0)
+            self._reporters.discard(pid)
             child = self._children.pop(pid, None)
-            if child is not None:  # else it was a reporter
+            if child is not None:
                 self._on_death(child, status)
 
     # ---- signals, between two instructions of `wait`
@@ -126,9 +131,10 @@ class Supervisor:
         self._kill(number)
 
     def _kill(self, number: int) -> None:
-        for pid in self._children:
-            # a child that has died and was not waited for yet still has its pid
-            os.kill(pid, number)
+        for pid in list(self._children):
+            # it may have been waited for just now, and not been taken out yet
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     # ---- birth and death
 
@@ -136,7 +142,10 @@ class Supervisor:
         uuid = new_id()
         status, status_end = os.pipe()
         os.set_blocking(status, False)
-        pid = os.fork()
+        with _signals_held():
+            pid = os.fork()
+            if pid == 0:
+                _default_signals()
         if pid == 0:
             self._close([self._lifeline_end, status, *(c.status for c in self._children.values())])
             self._become_engine(Birth(uuid, self._lifeline, status_end))
@@ -165,10 +174,10 @@ class Supervisor:
         os.close(child.status)
         reason = describe_death(status)
         name = f"Engine {engine_id}" if engine_id is not None else "An engine that was starting"
-        if self._stopping:
+        code = os.waitstatus_to_exitcode(status)
+        if self._stopping and code == 0:
             self._log.debug("%s has stopped", name)
             return
-        code = os.waitstatus_to_exitcode(status)
         self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
         level = logging.INFO if code == 0 else logging.ERROR
         self._log.log(level, "%s (pid %d) is gone: %s", name, child.pid, reason)
@@ -176,13 +185,18 @@ class Supervisor:
 
     def _report(self, uuid: str, engine_id: int | None, reason: str) -> None:
         """Tell the hub, from a child, since this process must not have sockets."""
-        if os.fork() != 0:
+        with _signals_held():
+            pid = os.fork()
+            if pid == 0:
+                _default_signals()
+        if pid != 0:
+            self._reporters.add(pid)
             return
         code = 1
         try:
             self._close([self._lifeline_end, *(c.status for c in self._children.values())])
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_IGN)
+            # Ctrl-C in a terminal reaches this process, too
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             report_death(self._info, UnregistrationRequest(engine_id, uuid, reason))
             code = 0
         except zmq.ZMQError:
@@ -194,6 +208,25 @@ class Supervisor:
     def _close(descriptors: Iterable[int]) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+#: Signals that the supervisor handles, and its children must not handle in its way.
+_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keep signals back for a moment: while a child exists that has the parent's handlers."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+
+
+def _default_signals() -> None:
+    for number in _HANDLED:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def describe_death(status: int) -> str:

@@ -67,12 +67,16 @@ class Channel:
 
     def _read(self) -> None:
         self._check_due = False
-        for _ in range(BATCH):
-            if self.socket.closed:
-                return
-            try:
-                frames = receive(self.socket)
-            except zmq.Again:
-                return
-            self._on_message(frames)
+        try:
+            for _ in range(BATCH):
+                if self.socket.closed:
+                    return
+                try:
+                    frames = receive(self.socket)
+                except zmq.Again:
+                    return
+                self._on_message(frames)
+        except BaseException:
+            self._check_soon()  # the rest must not wait for the next sign
+            raise
         self._check_soon()

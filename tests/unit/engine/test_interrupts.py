@@ -1,0 +1,36 @@
+"""Only what user code's caller has called is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from ipyparallel.engine.interrupts import interruptible, may_interrupt
+
+
+@interruptible
+def run(call):
+    return call()
+
+
+def here() -> bool:
+    return may_interrupt(sys._getframe())
+
+
+def test_what_a_marked_function_calls_may_be_interrupted():
+    assert run(here)
+    assert run(lambda: next(here() for _ in range(1)))
+    assert not here()
+    assert not may_interrupt(None)
+
+
+def test_a_coroutine_may_be_marked():
+    @interruptible
+    async def user_code():
+        await asyncio.sleep(0)
+        return here()
+
+    async def main():
+        return here(), await user_code()
+
+    assert asyncio.run(main()) == (False, True)
