@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..error import IPythonError, collect_exceptions
 from ..protocol.session import parse_date
+from .interrupts import InterruptsHeld
 from .metadata import Metadata
 from .partition import Partition
 from .tasks import MessageFuture
@@ -63,8 +64,9 @@ class AsyncResult(Future[Any]):
         self.set_running_or_notify_cancel()
         if not self._children:
             self.set_result([])
-        for child in self._children:
-            child.add_done_callback(self._child_done)
+        with InterruptsHeld():
+            for child in self._children:
+                child.add_done_callback(self._child_done)
 
     def __repr__(self) -> str:
         if not self.done():

@@ -134,7 +134,13 @@ class Connection:
                 if self.closed:
                     raise OSError("Connections have been closed.")
                 socket = self._requests[channel]
-                send(socket, frames)
+                try:
+                    send(socket, frames)
+                except BaseException:
+                    # raised by a signal's handler, say: half a message must end here, or the
+                    # next one becomes a part of it; the receiver drops it
+                    socket.send(b"")
+                    raise
                 # sending may have used up the sign that something came meanwhile
                 missed = has_input(socket)
         finally:

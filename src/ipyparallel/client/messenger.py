@@ -17,6 +17,7 @@ from .connection import Connection
 from .dispatch import Dispatcher
 from .engines import EngineTable
 from .history import History
+from .interrupts import InterruptsHeld
 from .tasks import MessageFuture, TaskTable
 
 
@@ -199,13 +200,14 @@ class Messenger:
         self, channel: str, tasks: Sequence[MessageFuture], messages: Sequence[list[Any]]
     ) -> None:
         # expected before they are sent: the reply may be faster than we are
-        try:
+        with InterruptsHeld():
             self._dispatcher.expect(tasks)
-            for frames in messages:
-                self._connection.send(channel, frames)
-        except BaseException:
-            self._dispatcher.withdraw(tasks)
-            raise
+            try:
+                for frames in messages:
+                    self._connection.send(channel, frames)
+            except BaseException:
+                self._dispatcher.withdraw(tasks)
+                raise
 
     def _record(self, task: MessageFuture, owner: Owner) -> None:
         self.history.append(task.msg_id)

@@ -95,16 +95,7 @@ def _text_after(frame: bytes) -> int:
 def send(socket: zmq.Socket[bytes], frames: list[Any]) -> None:
     """Send a multipart message; large buffers are handed over, not copied."""
     last = len(frames) - 1
-    begun = False
-    try:
-        for at, frame in enumerate(frames):
-            more = zmq.SNDMORE if at < last else 0
-            small = type(frame) is bytes and len(frame) < NO_COPY
-            socket.send(frame, more, copy=small)
-            begun = bool(more)
-    except BaseException:
-        # an interrupt, say: what was begun must end here, or the next message becomes a part of
-        # it. The receiver drops it as truncated.
-        if begun:
-            socket.send(b"")
-        raise
+    for at, frame in enumerate(frames):
+        more = zmq.SNDMORE if at < last else 0
+        small = type(frame) is bytes and len(frame) < NO_COPY
+        socket.send(frame, more, copy=small)
