@@ -6,10 +6,17 @@ would become a part of; one inside a lock of the standard library would leave th
 
 from __future__ import annotations
 
+import importlib
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any
+
+
+# `signal.signal` is this function, and then looks for its result in an enum, which raises and
+# catches an exception for a handler that is a function: ten times the time, twice a task.
+_signal = importlib.import_module("_signal")
+_set_handler, _get_handler = _signal.signal, _signal.getsignal
 
 
 class InterruptsHeld:
@@ -25,8 +32,10 @@ class InterruptsHeld:
         self._handler: Any = None
 
     def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._handler = signal.signal(signal.SIGINT, self._note)
+        in_main = threading.current_thread() is threading.main_thread()
+        # a handler that is not Python's could not be put back
+        if in_main and _get_handler(signal.SIGINT) is not None:
+            self._handler = _set_handler(signal.SIGINT, self._note)
 
     def __exit__(
         self,
@@ -37,7 +46,7 @@ class InterruptsHeld:
         handler = self._handler
         if handler is None:
             return
-        signal.signal(signal.SIGINT, handler)
+        _set_handler(signal.SIGINT, handler)
         if self._came is not None:
             if callable(handler):
                 handler(*self._came)
