@@ -12,7 +12,6 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-
 # `signal.signal` is this function, and then looks for its result in an enum, which raises and
 # catches an exception for a handler that is a function: ten times the time, twice a task.
 _signal = importlib.import_module("_signal")
