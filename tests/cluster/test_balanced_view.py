@@ -124,9 +124,16 @@ def test_queue_status_counts(client: ipp.Client) -> None:
     total = sum(after[i]["completed"] - before[i]["completed"] for i in client.ids)
     assert total == 2
     assert all(after[i]["tasks"] == after[i]["queue"] == 0 for i in client.ids)
-    tasks = [view.apply_async(sleep_and_return, 0.5, None) for _ in range(5)]
-    busy = client.queue_status(verbose=True)
-    known = [*busy["unassigned"], *(t for i in client.ids for t in busy[i]["tasks"])]
-    assert sorted(known) == sorted(task.msg_ids[0] for task in tasks)
+    from support.processes import wait_until  # engines import this module, and not that one
+
+    tasks = [view.apply_async(sleep_and_return, 2.0, None) for _ in range(5)]
+
+    def known() -> list[str]:
+        busy = client.queue_status(verbose=True)
+        return sorted([*busy["unassigned"], *(t for i in client.ids for t in busy[i]["tasks"])])
+
+    # tasks and questions take different ways to the controller
+    expected = sorted(task.msg_ids[0] for task in tasks)
+    wait_until(lambda: known() == expected, "the scheduler to have all tasks")
     assert set(client.queue_status(0)) == {"queue", "completed", "tasks"}
     assert client.wait(tasks, timeout=20)

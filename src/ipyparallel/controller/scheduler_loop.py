@@ -144,6 +144,8 @@ class SchedulerLoop:
             case link.TasksReturned(uuid, msg_ids):
                 self._machine.returned(uuid, msg_ids, now)
             case link.LoadRequest(number):
+                # what came before the question counts
+                self._drain(self._clients, self._on_client)
                 self._tell(self._load(number))
             case link.Stop():
                 self._stopped = True
