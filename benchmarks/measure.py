@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 
 from benchmarks.figures import OURS, PUBLISHED
 from benchmarks.memory import cpu_seconds, private, pss, split
@@ -154,11 +153,11 @@ class Bench:
 def growth(samples: Sequence[float]) -> float:
     """Return by how much a curve grows from one sample to the next, in the long run.
 
-    Between the medians of its first and of its last fifth: a process's memory swings by a few
-    megabytes as bursts come and go, and a single sample at either end would count that.
+    Between the lowest points of its first and of its last fifth: a process's memory swings up by
+    a few megabytes as bursts come, and down again; what it never gives back is what it keeps.
     """
     part = max(1, len(samples) // 5)
-    return (median(samples[-part:]) - median(samples[:part])) / max(1, len(samples) - part)
+    return (min(samples[-part:]) - min(samples[:part])) / max(1, len(samples) - part)
 
 
 def _settle(pids: Collection[int], interval: float = 0.5, limit: float = 20) -> None:

@@ -40,7 +40,7 @@ class Plan:
 FULL = Plan(
     rounds=5,
     sizes={
-        OURS: Size(round_trips=500, tasks=5_000, kept_warm=5, kept=50),
+        OURS: Size(round_trips=500, tasks=5_000, kept_warm=50, kept=50),
         PUBLISHED: Size(round_trips=300, tasks=1_500, kept_warm=1, kept=10),
         LOKY: Size(round_trips=300, tasks=5_000),
         DASK: Size(round_trips=300, tasks=1_500),
@@ -49,7 +49,7 @@ FULL = Plan(
 QUICK = Plan(
     rounds=2,
     sizes={
-        OURS: Size(round_trips=200, tasks=3_000, kept_warm=5, kept=20),
+        OURS: Size(round_trips=200, tasks=3_000, kept_warm=50, kept=20),
         PUBLISHED: Size(round_trips=100, tasks=500, kept_warm=1, kept=3),
         LOKY: Size(round_trips=100, tasks=2_000),
         DASK: Size(round_trips=100, tasks=500),
