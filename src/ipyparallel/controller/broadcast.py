@@ -13,8 +13,7 @@ import msgspec
 import zmq
 
 from ..error import describe_exception
-from ..protocol.framing import InvalidMessage
-from ..protocol.messages import encode
+from ..protocol.messages import UNREADABLE, encode
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 
@@ -90,7 +89,7 @@ class BroadcastRefusal:
     def _on_request(self, frames: list[Any]) -> None:
         try:
             replies = refusals(self._session, self._session.parse(frames))
-        except (InvalidMessage, msgspec.MsgspecError) as e:
+        except UNREADABLE as e:
             self._log.warning("Dropped a message on the broadcast channel: %s", e)
             return
         for reply in replies:

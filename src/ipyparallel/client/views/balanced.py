@@ -8,8 +8,8 @@ from typing import Any
 from ...protocol.messages import encode
 from ...serialize.calls import MapCall
 from ..asyncresult import AsyncMapResult, AsyncResult
-from ..partition import as_sequence, bounds, partition_named
-from .base import View, name_of
+from ..partition import bounds, partition_named
+from .base import View, map_inputs, name_of
 
 
 class LoadBalancedView(View):
@@ -83,10 +83,7 @@ class LoadBalancedView(View):
         """
         if not isinstance(chunksize, int) or isinstance(chunksize, bool) or chunksize < 1:
             raise ValueError(f"chunksize must be a positive number, not {chunksize!r}")
-        if not sequences:
-            raise TypeError("map needs at least one sequence")
-        inputs = [as_sequence(seq) for seq in sequences]
-        length = min(map(len, inputs))
+        inputs, length = map_inputs(sequences)
         if not length:
             return []
         call = MapCall(f)

@@ -12,6 +12,7 @@ from traitlets import Bool, HasTraits, Unicode
 
 from ..asyncresult import AsyncResult
 from ..history import History
+from ..partition import as_sequence
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -193,6 +194,14 @@ class View(HasTraits):
 def _no_block(options: dict[str, Any]) -> None:
     if "block" in options:
         raise TypeError("map_async and map_sync take no block: it is in their names")
+
+
+def map_inputs(sequences: tuple[Iterable[Any], ...]) -> tuple[list[Any], int]:
+    """What a map is given, as sequences that can be cut, and the length of the shortest."""
+    if not sequences:
+        raise TypeError("map needs at least one sequence")
+    inputs = [as_sequence(seq) for seq in sequences]
+    return inputs, min(map(len, inputs))
 
 
 def name_of(func: Any) -> str:

@@ -11,7 +11,7 @@ from ...protocol.messages import encode
 from ...serialize.calls import MapCall, pull, push
 from ..asyncresult import AsyncMapResult, AsyncResult
 from ..partition import as_sequence, partition_named
-from .base import View, name_of
+from .base import View, map_inputs, name_of
 
 
 class DirectView(View):
@@ -248,10 +248,7 @@ class DirectView(View):
         """
         if options:
             raise TypeError(f"DirectView.map takes no {', '.join(map(repr, options))}")
-        if not sequences:
-            raise TypeError("map needs at least one sequence")
-        inputs = [as_sequence(seq) for seq in sequences]
-        length = min(map(len, inputs))
+        inputs, length = map_inputs(sequences)
         if not length:
             return []
         inputs = [seq[:length] if len(seq) > length else seq for seq in inputs]
