@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Bool, HasTraits
 
 from ..protocol.session import Session
-from .asyncresult import AsyncResult
 from .history import History
 from .locate import find_info
 from .messenger import Messenger
+from .results import AsyncResult
 from .targets import Targets, resolve
 from .views.balanced import LoadBalancedView
 from .views.direct import DirectView
