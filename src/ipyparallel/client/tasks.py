@@ -9,6 +9,8 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
+import zmq
+
 from ..protocol.messages import Header, ReplyMetadata
 from ..protocol.session import parse_date
 from .metadata import Metadata
@@ -44,8 +46,8 @@ class MessageFuture(Future[Any]):
         #: The view that submitted it.
         self.owner = owner
         self.iopub_callbacks: list[Callable[[dict[str, Any]], None]] = []
-        #: See `sent`.
-        self.memory: Any = None
+        #: Of a request whose memory is tracked.
+        self.memory: zmq.MessageTracker | None = None
         #: What the reply said, as it came.
         self.reply_header: Header | None = None
         self.reply_metadata: ReplyMetadata | None = None
@@ -68,6 +70,13 @@ class MessageFuture(Future[Any]):
                 if self.output_done:
                     self._output.set_result(None)
             return self._output
+
+    @property
+    def tracker(self) -> Future[Any]:
+        """See the class."""
+        future: Future[Any] = Future()
+        future.set_result(self.memory)
+        return future
 
     @property
     def output_done(self) -> bool:
