@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from ..protocol.framing import InvalidMessage
 from ..protocol.messages import UNREADABLE, EngineNotice, ReplyMetadata, decode_reply_metadata
 from ..protocol.session import Message, Session
 from ..serialize.exceptions import read_exception
-from ..serialize.pickler import deserialize
+from ..serialize.pickler import deserialize, user_namespace
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
 from .recording import Recorder
@@ -143,6 +144,7 @@ class Dispatcher:
         error = read_exception(content)
         if isinstance(error, RemoteError):
             task.metadata["error"] = error
+            _explain(error)
         return None, error
 
     def _end_query(self, task: MessageFuture, message: Message) -> None:
@@ -246,6 +248,20 @@ class Dispatcher:
             _end_output(task)
         self._engines.wake()
         self._on_shutdown(reason)
+
+
+def _explain(error: RemoteError) -> None:
+    """Say why a name that the user has just defined is not known on an engine."""
+    if not isinstance(error, NameError):
+        return
+    # the attribute `name` is not pickled
+    found = re.match(r"name '(\w+)' is not defined", error.evalue)
+    name = found[1] if found else None
+    if name in user_namespace():
+        error.add_note(
+            f"{name} is defined here, but not on the engine: the globals of a function are the"
+            f" engine's. To send it there: view.push({{{name!r}: {name}}})"
+        )
 
 
 def _call_back(task: MessageFuture, message: Message) -> None:
