@@ -18,9 +18,16 @@ from ..error import (
     unwrap_exception,
 )
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import UNREADABLE, EngineNotice, ReplyMetadata, decode_reply_metadata
+from ..protocol.messages import (
+    COMM_MESSAGES,
+    UNREADABLE,
+    EngineNotice,
+    ReplyMetadata,
+    decode_reply_metadata,
+)
 from ..protocol.session import Message, Session
 from ..serialize.pickler import deserialize
+from .comms import CommRelay
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
 from .tasks import MessageFuture, TaskTable
@@ -53,6 +60,8 @@ class Dispatcher:
         self._session = session
         self._engines = engines
         self._on_shutdown = on_shutdown
+        #: Takes what belongs to widgets; None outside of an IPython kernel.
+        self.comms: CommRelay | None = None
         self._output_handlers: dict[str, Callable[[MessageFuture, Message], None]] = {
             "stream": self._stream,
             "error": self._error,
@@ -72,6 +81,8 @@ class Dispatcher:
         ControllerLost
             The controller is gone.
         """
+        if self.comms is not None:
+            self.comms.submitted(tasks)
         with self.lock:
             if self.lost:
                 raise self._lost_as(self.lost)
@@ -176,10 +187,11 @@ class Dispatcher:
         msg_type = message.header.msg_type
         try:
             parent = message.parent
-            if parent.session != self._session.session_id:
-                return  # caused by another client
-            task = self.tasks.find(parent.msg_id)
-            if task is None:
+            ours = parent.session == self._session.session_id
+            task = self.tasks.find(parent.msg_id) if ours else None
+            if self.comms is not None and (task is None or msg_type in COMM_MESSAGES):
+                self.comms.from_engine(message, task)
+            if task is None:  # caused by another client, or forgotten
                 return
             if msg_type == "status":
                 self._status(task, message)

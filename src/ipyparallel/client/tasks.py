@@ -39,6 +39,8 @@ class MessageFuture(Future[Any]):
         #: The view that submitted it.
         self.owner = owner
         self.iopub_callbacks: list[Callable[[Any], None]] = []
+        #: Header of the cell that submitted it, in an IPython kernel; see `comms`.
+        self.cell: dict[str, Any] | None = None
         #: What the reply said, as it came.
         self.reply_header: Header | None = None
         self.reply_metadata: ReplyMetadata | None = None
