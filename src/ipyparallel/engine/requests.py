@@ -152,7 +152,9 @@ class Requests:
             await self._run_handler(handler, channel, message, request, counted)
         except BaseException as e:  # noqa: BLE001  (whatever it was, there must be a reply)
             if message.header.msg_type in COMM_MESSAGES:
-                self._kernel.traceback_of(e)  # the user's callback was interrupted, or wants to exit
+                self._kernel.traceback_of(
+                    e
+                )  # the user's callback was interrupted, or wants to exit
                 return
             self._log.error("A request failed inside the engine", exc_info=e)
             # if the reply was sent before, the client does not wait for this one any more
