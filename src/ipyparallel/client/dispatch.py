@@ -18,10 +18,17 @@ from ..error import (
     engine_died,
 )
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import UNREADABLE, EngineNotice, ReplyMetadata, decode_reply_metadata
+from ..protocol.messages import (
+    COMM_MESSAGES,
+    UNREADABLE,
+    EngineNotice,
+    ReplyMetadata,
+    decode_reply_metadata,
+)
 from ..protocol.session import Message, Session
 from ..serialize.exceptions import read_exception
 from ..serialize.pickler import deserialize, user_namespace
+from .comms import CommRelay
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
 from .recording import Recorder
@@ -55,6 +62,8 @@ class Dispatcher:
         self._session = session
         self._engines = engines
         self._on_shutdown = on_shutdown
+        #: Takes what belongs to widgets; None outside of an IPython kernel.
+        self.comms: CommRelay | None = None
         self.recorder = Recorder()
 
     # ---- submitting, in any thread
@@ -67,6 +76,8 @@ class Dispatcher:
         ControllerLost
             The controller is gone.
         """
+        if self.comms is not None:
+            self.comms.submitted(tasks)
         with self.lock:
             if self.lost:
                 raise self._lost_as(self.lost)
@@ -169,10 +180,11 @@ class Dispatcher:
         msg_type = message.header.msg_type
         try:
             parent = message.parent
-            if parent.session != self._session.session_id:
-                return  # caused by another client
-            task = self.tasks.find(parent.msg_id)
-            if task is None:
+            ours = parent.session == self._session.session_id
+            task = self.tasks.find(parent.msg_id) if ours else None
+            if self.comms is not None and (task is None or msg_type in COMM_MESSAGES):
+                self.comms.from_engine(message, task)
+            if task is None:  # caused by another client, or forgotten
                 return
             if msg_type == "status":
                 self._status(task, message)
