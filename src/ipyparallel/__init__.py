@@ -15,7 +15,24 @@ from .client.asyncresult import AsyncMapResult, AsyncResult
 from .client.client import Client
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
+from .controller.dependency import Dependency, depend, dependent, interactive, require
 from .error import *  # noqa: F403
+from .serialize import (
+    PrePickled,
+    Reference,
+    can,
+    can_map,
+    deserialize_object,
+    pack_apply_message,
+    send_by_value,
+    serialize_object,
+    uncan,
+    uncan_map,
+    unpack_apply_message,
+    use_cloudpickle,
+    use_dill,
+    use_pickle,
+)
 
 __all__ = [
     *error.__all__,
@@ -29,4 +46,23 @@ __all__ = [
     "LoadBalancedView",
     "AsyncResult",
     "AsyncMapResult",
+    "Dependency",
+    "depend",
+    "dependent",
+    "interactive",
+    "require",
+    "PrePickled",
+    "Reference",
+    "can",
+    "can_map",
+    "deserialize_object",
+    "pack_apply_message",
+    "send_by_value",
+    "serialize_object",
+    "uncan",
+    "uncan_map",
+    "unpack_apply_message",
+    "use_cloudpickle",
+    "use_dill",
+    "use_pickle",
 ]
