@@ -116,11 +116,7 @@ def unpack_call(content: bytes, buffers: list[Any], functions: LoadedFunctions) 
     arguments = buffers[count:]
     if arguments[0] == _NO_ARGUMENTS:
         return func, (), {}, serialize
-    try:
-        args, kwargs = deserialize(arguments, "the arguments")
-    except ModuleNotFoundError as e:
-        e.args = (f"{_name(func)}: {e}",)
-        raise
+    args, kwargs = deserialize(arguments, "the arguments", func)
     return func, args, kwargs, serialize
 
 

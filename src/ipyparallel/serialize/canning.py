@@ -312,7 +312,7 @@ def can_dependent(obj: dependent) -> CannedObject:
     canned = CannedObject(obj, keys=("f", "df"), hook=_uncan_dependent_hook)
     canned.obj.dkwargs = {
         # the published package reads cans, not what `require` pickled for us
-        key: can(value.load()) if isinstance(value, PrePickled) else value
+        key: can(value.load() if isinstance(value, PrePickled) else value)
         for key, value in obj.dkwargs.items()
     }
     return canned

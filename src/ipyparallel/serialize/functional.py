@@ -146,7 +146,7 @@ def require(*objects: Any, **mapping: Any) -> Callable[[Callable[..., Any]], dep
         namespace by their own names. An engine that cannot import one does not meet the
         requirement; see `depend`.
     **mapping
-        Objects to put in its namespace by these names. All of them are pickled now.
+        Objects to put in its namespace by these names, as they are now, when this is called.
 
     Raises
     ------
@@ -156,6 +156,7 @@ def require(*objects: Any, **mapping: Any) -> Callable[[Callable[..., Any]], dep
         A name is not that of a module.
     """
     names = []
+    sent: dict[str, Any] = {name: PrePickled(obj) for name, obj in mapping.items()}
     for obj in objects:
         if isinstance(obj, types.ModuleType) and not is_sent_by_value(obj.__name__):
             obj = obj.__name__
@@ -169,10 +170,9 @@ def require(*objects: Any, **mapping: Any) -> Callable[[Callable[..., Any]], dep
             raise TypeError(
                 f"require: {obj!r} has no name; give it one, as in require(name={_name_of(obj)})"
             )
-        mapping[name] = obj
-    pickled = {name: PrePickled(obj) for name, obj in mapping.items()}
+        sent[name] = obj
     # of the namespace of the user, so that its globals are those of the engine
-    return depend(interactive(_require), *names, **pickled)
+    return depend(interactive(_require), *names, **sent)
 
 
 def _require(*modules: str, **objects: Any) -> None:

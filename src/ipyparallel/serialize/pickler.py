@@ -219,7 +219,7 @@ def serialize(obj: Any) -> list[Buffer]:
     return [file.getvalue(), *buffers]
 
 
-def deserialize(frames: Sequence[Buffer], what: str = "what arrived") -> Any:
+def deserialize(frames: Sequence[Buffer], what: str = "what arrived", func: Any = None) -> Any:
     """The object whose frames `serialize` made.
 
     Large arrays in it are read-only views of the frames.
@@ -229,6 +229,8 @@ def deserialize(frames: Sequence[Buffer], what: str = "what arrived") -> Any:
     frames : sequence of bytes-like
     what : str
         What they hold, for the error.
+    func : callable, optional
+        The function whose arguments they hold.
 
     Raises
     ------
@@ -238,6 +240,8 @@ def deserialize(frames: Sequence[Buffer], what: str = "what arrived") -> Any:
     try:
         return pickle.loads(frames[0], buffers=frames[1:])
     except ModuleNotFoundError as e:
+        if func is not None:
+            what = f"{what} of {getattr(func, '__qualname__', None) or repr(func)}"
         raise explained(e, frames[0], what) from e
 
 

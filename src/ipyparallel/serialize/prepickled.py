@@ -35,7 +35,7 @@ class PrePickled:
 
     def load(self) -> Any:
         """The object, unpickled."""
-        return deserialize(self.buffers)
+        return load_frames(*self.buffers)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if protocol >= 5:
@@ -45,4 +45,4 @@ class PrePickled:
 
 def load_frames(*frames: Any) -> Any:
     """The object of these frames."""
-    return deserialize(frames)
+    return deserialize(frames, "what was pre-pickled")

@@ -46,10 +46,11 @@ PICKLE_PROTOCOL = 4
 
 
 class _Pickler(pickle.Pickler):
-    """Python's own, which pickles code too."""
+    """Python's own, which pickles code too, and buffers of cans that are inside others."""
 
     dispatch_table: ChainMap[type, Any] = ChainMap(
-        {types.CodeType: reduce_code}, copyreg.dispatch_table
+        {types.CodeType: reduce_code, memoryview: lambda view: (bytes, (view.tobytes(),))},
+        copyreg.dispatch_table,
     )
 
 
