@@ -13,6 +13,7 @@ from . import error
 from ._version import __version__, version_info
 from .client.asyncresult import AsyncMapResult, AsyncResult
 from .client.client import Client
+from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
 from .error import *  # noqa: F403
@@ -29,4 +30,8 @@ __all__ = [
     "LoadBalancedView",
     "AsyncResult",
     "AsyncMapResult",
+    "ParallelFunction",
+    "RemoteFunction",
+    "parallel",
+    "remote",
 ]
