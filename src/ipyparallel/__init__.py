@@ -9,7 +9,19 @@ kernels with a namespace that stays::
         client[:].apply_sync(lambda: "hello")
 """
 
+import os as _os
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
+
+from traitlets.config import MultipleInstanceError
+
+from . import client as client
+from . import cluster as cluster
+from . import controller as controller
+from . import engine as engine
 from . import error
+from . import serialize as serialize
+from . import traitlets as traitlets
+from . import util as util
 from ._version import __version__, version_info
 from .client.asyncresult import AsyncMapResult, AsyncResult
 from .client.client import Client
@@ -17,6 +29,9 @@ from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, r
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
 from .error import *  # noqa: F403
+
+#: Whether nothing is to be shown by default while one waits.
+_NONINTERACTIVE = _os.environ.get("IPP_NONINTERACTIVE", "") not in {"", "0"}
 
 __all__ = [
     *error.__all__,
@@ -34,4 +49,8 @@ __all__ = [
     "RemoteFunction",
     "parallel",
     "remote",
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "MultipleInstanceError",
 ]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from traitlets import TraitType
-
 from .partition import as_sequence
 
 
@@ -15,16 +13,6 @@ def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return value
-
-
-class Flag(TraitType[bool, bool]):
-    """A trait that takes True and False only: ``view.block = 'no'`` would mean yes."""
-
-    default_value = False
-
-    def validate(self, obj: Any, value: Any) -> bool:
-        """See `check_flag`."""
-        return check_flag(str(self.name), value)
 
 
 def check_callable(func: Any) -> None:

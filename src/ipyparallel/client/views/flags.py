@@ -7,13 +7,23 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from traitlets import Any as AnyTrait
-from traitlets import Bool, HasTraits, Unicode
+from traitlets import Bool, HasTraits, TraitType, Unicode
 
-from ..arguments import Flag, check_flag
+from ..arguments import check_flag
 from ..history import History
 
 if TYPE_CHECKING:
     from ..client import Client
+
+
+class Flag(TraitType[bool, bool]):
+    """A trait that takes True and False only: ``view.block = 'no'`` would mean yes."""
+
+    default_value = False
+
+    def validate(self, obj: Any, value: Any) -> bool:
+        """See `check_flag`."""
+        return check_flag(str(self.name), value)
 
 
 class Flags(HasTraits):
