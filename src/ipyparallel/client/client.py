@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Bool, HasTraits
 
 from ..protocol.session import Session
+from .activation import activate_if_first, activate_view, release
 from .asyncresult import AsyncResult
 from .history import History
 from .locate import find_info
@@ -133,6 +134,7 @@ class Client(HasTraits):
         except BaseException:
             self.close()
             raise
+        activate_if_first(self)
 
     # ---- life
 
@@ -146,6 +148,7 @@ class Client(HasTraits):
             Ignored; messages that were submitted are always sent.
         """
         self._messenger.close()
+        release(self)
 
     def __del__(self) -> None:
         if hasattr(self, "_messenger"):
@@ -284,14 +287,26 @@ class Client(HasTraits):
         return LoadBalancedView(self, targets, **flags)
 
     def activate(self, targets: Targets = "all", suffix: str = "") -> DirectView:
-        """Register the magics of a blocking view.
+        """Make ``%px`` and the other magics of IPython those of a view that blocks.
 
-        Raises
-        ------
-        NotImplementedError
-            This version has no magics yet.
+        The first client of an IPython session does so by itself.
+
+        Parameters
+        ----------
+        targets : optional
+            The engines; by default all there are at the time of each use.
+        suffix : str
+            Put behind the names of the magics: several views have magics side by side.
+
+        Returns
+        -------
+        DirectView
+            The view; the magics follow its `targets` and `block`.
         """
-        raise NotImplementedError("the %px magics are not part of this version yet")
+        view = self.direct_view(targets)
+        view.block = True
+        activate_view(view, suffix)
+        return view
 
     # ---- waiting
 

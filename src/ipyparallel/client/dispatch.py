@@ -184,6 +184,8 @@ class Dispatcher:
             if msg_type == "status":
                 self._status(task, message)
                 return
+            if task.engine_id is None:
+                self._note_engine(task, message)
             handler = self._output_handlers.get(msg_type)
             if handler is not None:
                 handler(task, message)
@@ -197,6 +199,11 @@ class Dispatcher:
                 _log.exception("A callback for output failed")
         task.output_seen += 1
         self._check_output(task)
+
+    def _note_engine(self, task: MessageFuture, message: Message) -> None:
+        # the scheduler chose it, and only the reply will say which
+        uuid = message.metadata().get("engine", "")
+        task.engine_id = task.metadata["engine_id"] = self._engines.id_of(uuid)
 
     def _check_output(self, task: MessageFuture) -> None:
         if task.output_done:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...protocol.messages import encode
 from ...serialize.calls import MapCall, pull, push
+from ..activation import activate_view
 from ..asyncresult import AsyncMapResult, AsyncResult
 from ..partition import as_sequence, partition_named
 from .base import View, map_inputs, name_of
@@ -97,6 +98,18 @@ class DirectView(View):
         """Run a file of this host in the namespaces of the engines; see `execute`."""
         code = Path(filename).read_text(encoding="utf-8")
         return self.execute(code + "\n", targets=targets, block=block, label=label)
+
+    def activate(self, suffix: str = "") -> None:
+        """Make ``%px`` and the other magics of IPython those of this view.
+
+        They follow its `targets` and `block`. Warns outside IPython.
+
+        Parameters
+        ----------
+        suffix : str
+            Put behind the names of the magics: ``view.activate('_gpu')`` makes ``%px_gpu``.
+        """
+        activate_view(self, suffix)
 
     # ---- names
 
