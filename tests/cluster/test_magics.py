@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.ipython import ANSI, shell_in_process
 
 import ipyparallel as ipp
 from ipyparallel.client.magics import NO_LAST_RESULT, ParallelMagics
 from ipyparallel.error import AlreadyDisplayedError, CompositeError, RemoteError
+from support.ipython import ANSI, shell_in_process
 
 
 @pytest.fixture(scope="module")
@@ -377,9 +377,9 @@ def test_activate_returns_a_blocking_view(session: Session) -> None:
 
 
 @pytest.fixture
-def no_magics(session: Session) -> Iterator[Session]:
+def no_magics(session: Session) -> Session:
     session.shell.magics_manager.magics["line"].pop("px")
-    yield session
+    return session
 
 
 def connect(session: Session) -> ipp.Client:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
+
 from support.ipython import ANSI, TIMEOUT
 
 
@@ -38,6 +39,12 @@ class Terminal:
         self.child.sendline(line)
         return self.prompt().removeprefix(f"{line}\n")
 
+    def begin(self, line: str) -> None:
+        """Run a line, and wait until both engines have printed ``begun``."""
+        self.child.sendline(line)
+        for _ in range(2):
+            self.child.expect(r"\[stdout:[01]\] \r\nbegun")
+
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
@@ -55,12 +62,9 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 def test_ctrl_c_interrupts_the_engines(terminal: Terminal) -> None:
-    child = terminal.child
-    child.sendline("%px import time; print('begun', flush=True); time.sleep(60)")
-    child.expect(r"\[stdout:[01]\] \r\nbegun")
-    child.expect(r"\[stdout:[01]\] \r\nbegun")
+    terminal.begin("%px import time; print('begun', flush=True); time.sleep(60)")
     sent = time.monotonic()
-    child.sendintr()
+    terminal.child.sendintr()
     out = terminal.prompt()
     assert time.monotonic() - sent < 5
     assert "Received Keyboard Interrupt. Sending signal SIGINT to engines...\n" in out
@@ -72,16 +76,14 @@ def test_ctrl_c_interrupts_the_engines(terminal: Terminal) -> None:
 
 
 def test_a_second_ctrl_c_does_not_wait_for_engines(terminal: Terminal) -> None:
-    child = terminal.child
-    child.sendline(
-        "%px import signal; signal.signal(signal.SIGINT, signal.SIG_IGN);"
-        " print('deaf', flush=True); time.sleep(60)"
+    terminal.run("%px import signal, time")
+    terminal.begin(
+        "%px signal.signal(signal.SIGINT, signal.SIG_IGN); print('begun', flush=True);"
+        " time.sleep(60)"
     )
-    child.expect("deaf")
-    child.expect("deaf")
-    child.sendintr()
-    child.expect("to engines...")
-    child.sendintr()
+    terminal.child.sendintr()
+    terminal.child.expect("to engines...")
+    terminal.child.sendintr()
     assert "KeyboardInterrupt" in terminal.prompt()
     assert "pending" in terminal.run("get_ipython().find_line_magic('px').__self__.last_result")
     terminal.run("rc.send_signal('SIGKILL', block=True)")
@@ -89,11 +91,8 @@ def test_a_second_ctrl_c_does_not_wait_for_engines(terminal: Terminal) -> None:
 
 def test_without_a_signal_the_engines_go_on(terminal: Terminal) -> None:
     terminal.run("%pxconfig --signal-on-interrupt 0")
-    child = terminal.child
-    child.sendline("%px time.sleep(0.5) if print('begun', flush=True) else time.sleep(1)")
-    child.expect("begun")
-    child.expect("begun")
-    child.sendintr()
+    terminal.begin("%px import time; print('begun', flush=True); time.sleep(1)")
+    terminal.child.sendintr()
     assert "Sending signal" not in terminal.prompt()
     assert terminal.run("%pxresult").count("begun") == 2
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +18,7 @@ TIMEOUT = 30
 @contextmanager
 def shell_in_process() -> Iterator[Any]:
     """A terminal shell of IPython that runs cells when it is told to."""
+    from IPython.core.async_helpers import get_asyncio_loop
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
     from traitlets.config import Config
 
@@ -28,6 +31,7 @@ def shell_in_process() -> Iterator[Any]:
     finally:
         shell.restore_sys_module_state()
         TerminalInteractiveShell.clear_instance()
+        get_asyncio_loop().close()
 
 
 class Kernel:
@@ -40,13 +44,16 @@ class Kernel:
 
     def stop(self) -> None:
         """End the kernel."""
+        from jupyter_core.utils import ensure_event_loop
+
         self.client.stop_channels()
         self._manager.shutdown_kernel()
         self._manager.cleanup_resources()
+        ensure_event_loop().close()
 
     def interrupt(self) -> None:
         """What the stop button does."""
-        self._manager.interrupt_kernel()
+        os.kill(self._manager.provisioner.pid, signal.SIGINT)
 
     def run(self, cell: str, *, check: bool = True, seen: Any = None) -> list[dict[str, Any]]:
         """Run a cell.

@@ -112,9 +112,7 @@ def test_the_same_again_is_shown_again(
     assert [what for what, _ in passed_on] == [passed_as, passed_as]
 
 
-def test_errors_say_which_engine_they_are_from(
-    task: Task, tap: Tap, passed_on: list[Any]
-) -> None:
+def test_errors_say_which_engine_they_are_from(task: Task, tap: Tap, passed_on: list[Any]) -> None:
     tap.open()
     task.shows("error", {"ename": "E", "evalue": "bad", "traceback": ["where"]})
     [(kind, error)] = passed_on
