@@ -18,7 +18,7 @@ def _waits_for_a_result(thread_id: int) -> bool:
     while frame is not None:
         names.append((os.path.basename(frame.f_code.co_filename), frame.f_code.co_name))
         frame = frame.f_back
-    return names[:1] == [("threading.py", "wait")] and ("asyncresult.py", "get") in names
+    return names[:1] == [("threading.py", "wait")] and ("result.py", "get") in names
 
 
 @contextmanager
