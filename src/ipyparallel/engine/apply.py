@@ -19,6 +19,7 @@ from ..protocol.messages import (
 from ..protocol.session import Message, Session, utc_date
 from ..serialize.apply import unpack_call
 from ..serialize.culprits import find
+from ..serialize.exceptions import attach_exception
 from ..serialize.functions import LoadedFunctions
 from .interrupts import interruptible
 from .kernel import IPythonParallelKernel
@@ -134,7 +135,8 @@ class ApplyRunner:
         metadata.engine_info = info
         metadata.dependencies_met = type(error).__name__ != "UnmetDependency"
         lines = kernel.traceback_of(error)
-        return encode_any(describe_exception(error, lines, {**info, "method": "apply"}))
+        content = describe_exception(error, lines, {**info, "method": "apply"})
+        return encode_any(attach_exception(content, error))
 
 
 def _metadata(message: Message) -> RequestMetadata:
