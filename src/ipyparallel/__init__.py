@@ -23,9 +23,9 @@ from . import serialize as serialize
 from . import traitlets as traitlets
 from . import util as util
 from ._version import __version__, version_info
-from .client.asyncresult import AsyncMapResult, AsyncResult
 from .client.client import Client
 from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
+from .client.results import AsyncMapResult, AsyncResult, as_completed
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
 from .error import *  # noqa: F403
@@ -45,6 +45,7 @@ __all__ = [
     "LoadBalancedView",
     "AsyncResult",
     "AsyncMapResult",
+    "as_completed",
     "ParallelFunction",
     "RemoteFunction",
     "parallel",

@@ -155,3 +155,13 @@ def test_failures_as_results(client: ipp.Client) -> None:
     assert good == 1
     assert isinstance(bad, ipp.RemoteError)
     assert "invalid literal" in str(bad)
+
+
+def test_iteration_gives_what_the_calls_return(client: ipp.Client) -> None:
+    assert list(client[:].parallel()(sum)(range(5))) == [3, 7]
+    assert list(client[:].parallel()(as_it_is)(range(3))) == [0, 1, 2]
+    assert list(client.load_balanced_view().parallel()(first)("ab")) == ["a", "b"]
+    assert ipp.parallel(client[:], return_exceptions=True)(sum)([1, 2])  # of numbers, not of lists
+    mixed = ipp.parallel(client[:], block=True, return_exceptions=True)(sum)([1, "x"])
+    assert mixed[0] == 1
+    assert isinstance(mixed[1], TypeError)

@@ -16,7 +16,8 @@ NAMES = {
         serialize traitlets util version_info""",
     "ipyparallel._async": "AsyncFirst",
     "ipyparallel._version": "version_info",
-    "ipyparallel.client.asyncresult": "AsyncMapResult AsyncResult",
+    "ipyparallel.client.asyncresult": """ALL_COMPLETED AsyncMapResult AsyncResult FIRST_COMPLETED
+        FIRST_EXCEPTION""",
     "ipyparallel.client.client": "Client",
     "ipyparallel.client.futures": """MessageFuture future_add_done_callback future_set_exc_info
         future_set_result_unless_cancelled multi_future""",

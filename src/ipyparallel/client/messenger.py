@@ -7,17 +7,20 @@ from typing import Any, Protocol
 
 from ..error import EngineError
 from ..protocol.connection import ClientInfo
-from ..protocol.messages import ConnectionRequest, decode_connection_reply, encode
+from ..protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
 from ..protocol.session import Session, new_id
 from ..serialize.apply import pack_call
 from ..serialize.functions import PickledFunctions
+from ..serialize.limits import check_size
 from ..transport.addresses import is_local, is_loopback, reachable
 from ..transport.liveness import refused
+from .comms import CommRelay, kernel_here
 from .connection import Connection
 from .dispatch import Dispatcher
 from .engines import EngineTable
 from .history import History
 from .interrupts import InterruptsHeld
+from .recording import Recorder
 from .tasks import MessageFuture, TaskTable
 
 
@@ -25,6 +28,7 @@ class Owner(Protocol):
     """Who submits: a view."""
 
     label: str | None
+    track: bool
     history: History
 
 
@@ -52,11 +56,16 @@ class Messenger:
         self.history = History(self.session.id_prefix)
         self._functions = PickledFunctions()
         self._dispatcher = Dispatcher(self.session, self.engines, on_lost)
+        kernel = kernel_here()
+        self._comms = CommRelay(kernel, self) if kernel is not None else None
+        self._dispatcher.comms = self._comms
         self._token = new_id()
         self._interface = reachable(info.interface, info.location)
         self._connection = Connection(
             info, self._interface, self._dispatcher, b"token:" + self._token.encode()
         )
+        #: In bytes; see `check_size`.
+        self.max_message_size: int | None = None
         #: Whether the controller, and so this package's engines, read compact messages.
         self._compact = False
 
@@ -64,6 +73,11 @@ class Messenger:
     def tasks(self) -> TaskTable:
         """The tasks that have not ended."""
         return self._dispatcher.tasks
+
+    @property
+    def recorder(self) -> Recorder:
+        """Records output."""
+        return self._dispatcher.recorder
 
     @property
     def lost(self) -> str:
@@ -108,10 +122,14 @@ class Messenger:
         """Close the connection; what has no result yet fails."""
         self._connection.close()
         self._dispatcher.on_closed()
+        if self._comms is not None:
+            self._comms.close()
 
     def abandon(self) -> None:
         """Like `close`, for finalizers; see `Connection.abandon`."""
         self._connection.abandon()
+        if self._comms is not None:
+            self._comms.close()
 
     # ---- sending
 
@@ -125,11 +143,39 @@ class Messenger:
         self._send(channel, [task], [frames])
         return task
 
+    def tell(
+        self,
+        uuid: str,
+        header: Header,
+        content: Any,
+        *,
+        metadata: Any = None,
+        buffers: Sequence[Any] = (),
+    ) -> None:
+        """Send an engine a message that has no reply.
+
+        Raises
+        ------
+        OSError
+            The client was closed.
+        """
+        frames = self.session.frame(header, content, metadata=metadata, buffers=buffers)
+        with InterruptsHeld():
+            self._connection.send("mux", [uuid.encode(), *frames])
+
     def pack(
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[bytes, list[Any]]:
-        """The content and the buffers of a call; see `pack_call`."""
-        return pack_call(func, args, kwargs, self._functions)
+        """The content and the buffers of a call; see `pack_call`.
+
+        Raises
+        ------
+        MessageTooLarge
+            Together they are larger than `max_message_size`.
+        """
+        content, buffers = pack_call(func, args, kwargs, self._functions)
+        check_size(buffers, self.max_message_size, func, "Client.max_message_size")
+        return content, buffers
 
     def submit_direct(
         self,
@@ -139,6 +185,7 @@ class Messenger:
         ids: Sequence[int],
         owner: Owner,
         label: str | None = None,
+        track: bool | None = None,
     ) -> list[MessageFuture]:
         """Send the same request to each of these engines.
 
@@ -173,7 +220,7 @@ class Messenger:
                 compact=self._compact and uuid not in foreign,
             )
             messages.append([uuid.encode(), *frames])
-        self._send("mux", tasks, messages)
+        self._send("mux", tasks, messages, owner.track if track is None else track)
         for task in tasks:
             self._record(task, owner)
         return tasks
@@ -192,19 +239,23 @@ class Messenger:
         frames = self.session.frame(
             header, content, metadata=metadata, buffers=buffers, compact=self._compact
         )
-        self._send("task", (task,), (frames,))
+        self._send("task", (task,), (frames,), owner.track)
         self._record(task, owner)
         return task
 
     def _send(
-        self, channel: str, tasks: Sequence[MessageFuture], messages: Sequence[list[Any]]
+        self,
+        channel: str,
+        tasks: Sequence[MessageFuture],
+        messages: Sequence[list[Any]],
+        track: bool = False,
     ) -> None:
         # expected before they are sent: the reply may be faster than we are
         with InterruptsHeld():
             self._dispatcher.expect(tasks)
             try:
-                for frames in messages:
-                    self._connection.send(channel, frames)
+                for task, frames in zip(tasks, messages, strict=True):
+                    task.memory = self._connection.send(channel, frames, track)
             except BaseException:
                 self._dispatcher.withdraw(tasks)
                 raise

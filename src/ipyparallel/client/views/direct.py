@@ -14,8 +14,8 @@ from ..arguments import (
     check_label,
     inputs_of_map,
 )
-from ..asyncresult import AsyncResult
 from ..remotefunction import getname
+from ..results import AsyncResult
 from ..tasks import MessageFuture
 from .base import Interruptible
 from .imports import ImportForwarder
@@ -116,6 +116,8 @@ class DirectView(Namespaces):
             As far as the shortest goes.
         block : bool, optional
             Whether to wait.
+        track : bool
+            As for `push`.
         return_exceptions : bool
             Return failures as results instead of raising them.
 
@@ -134,19 +136,24 @@ class DirectView(Namespaces):
             block=self._blocks(block),
             return_exceptions=return_exceptions,
             label=label,
+            track=track or None,
         )
 
     def _number_of_parts(self, length: int, chunksize: int | None) -> int:
         return len(self._some_ids())
 
     def _submit_parts(
-        self, call: Any, parts: list[tuple[Any, ...]], label: str | None
+        self,
+        call: Any,
+        parts: list[tuple[Any, ...]],
+        label: str | None,
+        track: bool | None = None,
     ) -> list[MessageFuture]:
         children = []
         for engine_id, part in zip(self._ids(), parts, strict=False):
             content, buffers = self.client._messenger.pack(call, part, {})
             children += self.client._messenger.submit_direct(
-                "apply_request", content, buffers, [engine_id], self, label
+                "apply_request", content, buffers, [engine_id], self, label, track
             )
         return children
 

@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..asyncresult import AsyncResult
+    from ..results import AsyncResult
     from .direct import DirectView
 
 

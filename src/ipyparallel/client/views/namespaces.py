@@ -6,9 +6,9 @@ from typing import Any
 
 from ...serialize.calls import pull, push
 from ..arguments import check_name, check_names, check_namespace
-from ..asyncresult import AsyncMapResult, AsyncResult
 from ..partition import as_sequence, partition_named
 from ..remotefunction import getname
+from ..results import AsyncMapResult, AsyncResult
 from .base import View
 
 
@@ -29,11 +29,18 @@ class Namespaces(View):
         return hasattr(self._targets(targets), "__index__")
 
     def _apply(
-        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], targets: Any = None
+        self,
+        func: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        targets: Any = None,
+        track: bool | None = None,
     ) -> AsyncResult:
         ids = self._ids(targets)
         content, buffers = self.client._messenger.pack(func, args, kwargs)
-        tasks = self.client._messenger.submit_direct("apply_request", content, buffers, ids, self)
+        tasks = self.client._messenger.submit_direct(
+            "apply_request", content, buffers, ids, self, track=track
+        )
         children = tasks[0] if self._single(targets) else tasks
         return AsyncResult(self.client, children, getname(func))
 
@@ -52,10 +59,12 @@ class Namespaces(View):
         ----------
         ns : dict
             Values by name; ``a.b`` and ``a['b']`` are names, too.
+        track : bool, optional
+            Whether the result's `sent` tells when large values have left; by default as the view.
         """
         check_namespace(ns)
         block = self._blocks(block)
-        return self._finish(self._apply(push, (ns,), {}, targets), block)
+        return self._finish(self._apply(push, (ns,), {}, targets, track), block)
 
     def update(self, ns: dict[str, Any]) -> Any:
         """See `push`."""
@@ -111,6 +120,8 @@ class Namespaces(View):
             Contiguous parts, or every n-th element.
         flatten : bool
             Whether a part of one element is that element.
+        track : bool, optional
+            As for `push`.
 
         Returns
         -------
@@ -127,7 +138,7 @@ class Namespaces(View):
             value = part[0] if flatten and len(part) == 1 else part
             content, buffers = self.client._messenger.pack(push, ({key: value},), {})
             children += self.client._messenger.submit_direct(
-                "apply_request", content, buffers, [engine_id], self
+                "apply_request", content, buffers, [engine_id], self, track=track
             )
         result = AsyncResult(self.client, children, "scatter")
         result._scatter_lengths = [len(part) for part in parts]
