@@ -243,8 +243,8 @@ class View(Flags):
         return self.client.queue_status(self._targets(targets), verbose)
 
     def purge_results(self, jobs: Any = (), targets: Any = ()) -> None:
-        """Forget results; see `Client.purge_local_results`."""
-        self.client.purge_local_results(jobs or None, targets or None)
+        """Have the client and the hub forget results; see `Client.purge_results`."""
+        self.client.purge_results(jobs or None, targets or None)
 
     def shutdown(
         self,

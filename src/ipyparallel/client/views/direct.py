@@ -7,6 +7,7 @@ import tokenize
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ... import serialize
 from ...protocol.messages import encode
 from ...serialize.calls import MapCall
 from ..arguments import (
@@ -149,13 +150,7 @@ class DirectView(Namespaces):
         label: str | None,
         track: bool | None = None,
     ) -> list[MessageFuture]:
-        children = []
-        for engine_id, part in zip(self._ids(), parts, strict=False):
-            content, buffers = self.client._messenger.pack(call, part, {})
-            children += self.client._messenger.submit_direct(
-                "apply_request", content, buffers, [engine_id], self, label, track
-            )
-        return children
+        return self._submit_each([(call, part) for part in parts], self._ids(), label, track)
 
     # ---- modules
 
@@ -186,6 +181,35 @@ class DirectView(Namespaces):
     def importer(self) -> ImportForwarder:
         """``with view.importer:`` is ``with view.sync_imports():``."""
         return self.sync_imports()
+
+    # ---- picklers
+
+    def use_dill(self) -> Any:
+        """Have dill pickle what is sent from here, and from the engines of this view.
+
+        Returns
+        -------
+        list of None, or AsyncResult
+            As for `apply`.
+
+        Raises
+        ------
+        ImportError
+            It is not installed here.
+        """
+        return self._use(serialize.use_dill)
+
+    def use_cloudpickle(self) -> Any:
+        """Have cloudpickle, which is the default, do so again; see `use_dill`."""
+        return self._use(serialize.use_cloudpickle)
+
+    def use_pickle(self) -> Any:
+        """Restore the default here, and on the engines of this view; see `use_dill`."""
+        return self._use(serialize.use_pickle)
+
+    def _use(self, switch: Callable[[], None]) -> Any:
+        switch()
+        return self.apply(switch)
 
     # ---- the client's methods, for this view's engines
 

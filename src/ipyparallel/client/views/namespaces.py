@@ -9,6 +9,7 @@ from ..arguments import check_name, check_names, check_namespace
 from ..partition import as_sequence, partition_named
 from ..remotefunction import getname
 from ..results import AsyncMapResult, AsyncResult
+from ..tasks import MessageFuture
 from .base import View
 
 
@@ -43,6 +44,24 @@ class Namespaces(View):
         )
         children = tasks[0] if self._single(targets) else tasks
         return AsyncResult(self.client, children, getname(func))
+
+    def _submit_each(
+        self,
+        calls: list[tuple[Any, tuple[Any, ...]]],
+        ids: list[int],
+        label: str | None = None,
+        track: bool | None = None,
+    ) -> list[MessageFuture]:
+        """Submit the first call to the first engine, and so on."""
+        messenger = self.client._messenger
+        # all, before the first is sent: one may turn out not to be fit to send
+        packed = [messenger.pack(func, args, {}) for func, args in calls]
+        children = []
+        for engine_id, (content, buffers) in zip(ids, packed, strict=False):
+            children += messenger.submit_direct(
+                "apply_request", content, buffers, [engine_id], self, label, track
+            )
+        return children
 
     # ---- names
 
@@ -133,13 +152,10 @@ class Namespaces(View):
         partition = partition_named(dist)
         ids = self._some_ids(targets)
         parts = partition.cut(as_sequence(seq), len(ids))
-        children = []
-        for engine_id, part in zip(ids, parts, strict=True):
-            value = part[0] if flatten and len(part) == 1 else part
-            content, buffers = self.client._messenger.pack(push, ({key: value},), {})
-            children += self.client._messenger.submit_direct(
-                "apply_request", content, buffers, [engine_id], self, track=track
-            )
+        values = [part[0] if flatten and len(part) == 1 else part for part in parts]
+        children = self._submit_each(
+            [(push, ({key: value},)) for value in values], ids, track=track
+        )
         result = AsyncResult(self.client, children, "scatter")
         result._scatter_lengths = [len(part) for part in parts]
         if not block:
