@@ -23,6 +23,7 @@ from ..protocol.session import Message, Session
 from ..serialize.pickler import deserialize
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
+from .metadata import places_of_display
 from .tasks import MessageFuture, TaskTable
 
 _log = logging.getLogger("ipyparallel.client")
@@ -59,6 +60,7 @@ class Dispatcher:
             "execute_input": self._execute_input,
             "execute_result": self._execute_result,
             "display_data": self._display_data,
+            "update_display_data": self._update_display_data,
             "data_message": self._data,
         }
 
@@ -233,6 +235,12 @@ class Dispatcher:
 
     def _display_data(self, task: MessageFuture, message: Message) -> None:
         task.metadata["outputs"].append(message.content())
+
+    def _update_display_data(self, task: MessageFuture, message: Message) -> None:
+        content = message.content()
+        outputs = task.metadata["outputs"]
+        for place in places_of_display(outputs, content):
+            outputs[place] = content
 
     def _data(self, task: MessageFuture, message: Message) -> None:
         task.metadata["data"].update(deserialize(message.buffers))

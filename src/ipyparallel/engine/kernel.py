@@ -85,20 +85,23 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
     def finish_metadata(self, parent: Any, metadata: Any, reply_content: Any) -> Any:
         """Complete the metadata of an ``execute_reply``."""
         metadata = super().finish_metadata(parent, metadata, reply_content)
-        request = parent.get("metadata") or {}
+        request, content = parent.get("metadata") or {}, parent.get("content") or {}
         metadata["label"] = request.get("label")
         metadata["is_broadcast"] = request.get("is_broadcast", False)
         metadata["is_coalescing"] = request.get("is_coalescing", False)
         metadata["original_msg_id"] = request.get("original_msg_id", "")
         if reply_content["status"] == "error":
             metadata["engine_info"] = {"engine_uuid": self.ident, "engine_id": self.engine_id}
+            if not content.get("silent") and content.get("stop_on_error", True):
+                # before the reply goes out: what is sent after it is meant to be run
+                self.on_abort()
         if request.get("count_output"):
             session: KernelSession = self.session
             metadata["output_count"] = session.end_count()
         return metadata
 
     def _abort_queues(self, subshell_id: str | None = None) -> None:
-        self.on_abort()
+        """Not needed: see `finish_metadata`."""
 
     def traceback_of(self, error: BaseException) -> list[str]:
         """Publish the traceback of an exception, and return its lines."""
