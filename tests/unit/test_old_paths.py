@@ -58,8 +58,8 @@ NAMES = {
         _ensure_tzinfo _execute _locate_profiles _parse_date _pull _push abbreviate_profile_dir
         compare_datetimes disambiguate_ip_address disambiguate_url ensure_timezone extract_dates
         int_keys integer_loglevel interactive ip_for_host is_ip is_url local_logger log_errors
-        progress select_random_ports set_hwm shlex_join signal_children split_url utc utcnow validate_url
-        validate_url_container""",
+        progress select_random_ports set_hwm shlex_join signal_children split_url utc utcnow
+        validate_url validate_url_container""",
 }
 
 #: These warn, each time somebody imports them for the first time in a process.
