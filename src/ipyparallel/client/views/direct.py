@@ -10,6 +10,7 @@ from typing import Any
 from ... import serialize
 from ...protocol.messages import encode
 from ...serialize.calls import MapCall
+from ..activation import activate_view
 from ..arguments import (
     check_callable,
     check_label,
@@ -95,6 +96,18 @@ class DirectView(Namespaces):
         with tokenize.open(filename) as file:  # heeds a coding comment
             code = file.read()
         return self.execute(code + "\n", targets=targets, block=block, label=label)
+
+    def activate(self, suffix: str = "") -> None:
+        """Make ``%px`` and the other magics of IPython those of this view.
+
+        They follow its `targets` and `block`. Warns outside IPython.
+
+        Parameters
+        ----------
+        suffix : str
+            Put behind the names of the magics: ``view.activate('_gpu')`` makes ``%px_gpu``.
+        """
+        activate_view(self, suffix)
 
     # ---- sequences
 
