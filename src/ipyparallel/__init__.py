@@ -11,8 +11,8 @@ kernels with a namespace that stays::
 
 from . import error
 from ._version import __version__, version_info
-from .client.asyncresult import AsyncMapResult, AsyncResult
 from .client.client import Client
+from .client.results import AsyncMapResult, AsyncResult, as_completed
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
 from .error import *  # noqa: F403
@@ -29,4 +29,5 @@ __all__ = [
     "LoadBalancedView",
     "AsyncResult",
     "AsyncMapResult",
+    "as_completed",
 ]

@@ -15,14 +15,15 @@ from ..error import (
     RemoteError,
     TaskAborted,
     engine_died,
-    unwrap_exception,
 )
 from ..protocol.framing import InvalidMessage
 from ..protocol.messages import UNREADABLE, EngineNotice, ReplyMetadata, decode_reply_metadata
 from ..protocol.session import Message, Session
+from ..serialize.exceptions import read_exception
 from ..serialize.pickler import deserialize
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
+from .recording import Recorder
 from .tasks import MessageFuture, TaskTable
 
 _log = logging.getLogger("ipyparallel.client")
@@ -53,14 +54,7 @@ class Dispatcher:
         self._session = session
         self._engines = engines
         self._on_shutdown = on_shutdown
-        self._output_handlers: dict[str, Callable[[MessageFuture, Message], None]] = {
-            "stream": self._stream,
-            "error": self._error,
-            "execute_input": self._execute_input,
-            "execute_result": self._execute_result,
-            "display_data": self._display_data,
-            "data_message": self._data,
-        }
+        self.recorder = Recorder()
 
     # ---- submitting, in any thread
 
@@ -126,9 +120,6 @@ class Dispatcher:
             task.output_expected = 0  # no engine ran it
         if uuid and engine_id is None:
             task.output_expected = task.output_seen  # it has left, and the rest of its output too
-        if not task.output_done:
-            with self.lock:
-                self.tasks.awaiting_output[task.msg_id] = task
         task.replied(message.header, metadata, engine_id, now)
         try:
             result, error = self._result(task, message)
@@ -146,10 +137,10 @@ class Dispatcher:
         else:
             content = message.content()
             if content.get("status") == "ok":
-                return ExecuteReply(task.msg_id, content, task), None
+                return ExecuteReply(task.msg_id, content, task.metadata), None
         if content.get("status") == "aborted":
             return None, TaskAborted(f"task {task.msg_id} was aborted before it started")
-        error = unwrap_exception(content)
+        error = read_exception(content)
         if isinstance(error, RemoteError):
             task.metadata["error"] = error
         return None, error
@@ -162,7 +153,7 @@ class Dispatcher:
             _resolve(task, None, ValueError(f"the reply is malformed: {e}"))
             return
         if isinstance(content, dict) and content.get("status") == "error":
-            _resolve(task, None, unwrap_exception(content))
+            _resolve(task, None, read_exception(content))
         else:
             _resolve(task, content, None)
 
@@ -184,51 +175,24 @@ class Dispatcher:
             if msg_type == "status":
                 self._status(task, message)
                 return
-            handler = self._output_handlers.get(msg_type)
-            if handler is not None:
-                handler(task, message)
-        except (*UNREADABLE, KeyError, TypeError) as e:
+        except UNREADABLE as e:
             _log.warning("Dropped a %s message: %s", msg_type, e)
             return
-        for callback in task.iopub_callbacks:
-            try:
-                callback(message)
-            except BaseException:  # noqa: BLE001  (a user's; this thread must go on)
-                _log.exception("A callback for output failed")
+        try:
+            self.recorder.record(task, message)
+            if task.iopub_callbacks:
+                _call_back(task, message)
+        except (*UNREADABLE, KeyError, TypeError) as e:
+            _log.warning("Dropped a %s message: %s", msg_type, e)
+        # one that is malformed counts, too: nobody shall wait for another in its place
         task.output_seen += 1
-        self._check_output(task)
-
-    def _check_output(self, task: MessageFuture) -> None:
-        if task.output_done:
-            with self.lock:
-                self.tasks.awaiting_output.pop(task.msg_id, None)
-            task.check_output()
+        task.check_output()
 
     def _status(self, task: MessageFuture, message: Message) -> None:
         # only engines that do not count their output say when they are idle
         if message.content()["execution_state"] == "idle" and task.output_expected is None:
             task.output_expected = task.output_seen
-            self._check_output(task)
-
-    def _stream(self, task: MessageFuture, message: Message) -> None:
-        content = message.content()
-        name = content["name"]
-        task.metadata[name] += content["text"]
-
-    def _error(self, task: MessageFuture, message: Message) -> None:
-        task.metadata["error"] = unwrap_exception(message.content())
-
-    def _execute_input(self, task: MessageFuture, message: Message) -> None:
-        task.metadata["execute_input"] = message.content()["code"]
-
-    def _execute_result(self, task: MessageFuture, message: Message) -> None:
-        task.metadata["execute_result"] = message.content()
-
-    def _display_data(self, task: MessageFuture, message: Message) -> None:
-        task.metadata["outputs"].append(message.content())
-
-    def _data(self, task: MessageFuture, message: Message) -> None:
-        task.metadata["data"].update(deserialize(message.buffers))
+            task.check_output()
 
     # ---- engines and controller come and go
 
@@ -257,17 +221,11 @@ class Dispatcher:
             failed = self.tasks.on_engine(notice.uuid)
             for task in failed:
                 self.tasks.end(task.msg_id)
-            waiting = [
-                task
-                for task in self.tasks.awaiting_output.values()
-                if task.reply_metadata and task.reply_metadata.engine == notice.uuid
-            ]
-            for task in waiting:
-                del self.tasks.awaiting_output[task.msg_id]
         for task in failed:
             _fail(task, engine_died(notice.id, task.msg_id, notice.reason))
-        for task in waiting:  # the rest of their output went with the engine
-            _end_output(task)
+        for task in self.tasks.known():
+            if task.reply_metadata and task.reply_metadata.engine == notice.uuid:
+                _end_output(task)  # the rest of it went with the engine
 
     def on_closed(self) -> None:
         """The client was closed."""
@@ -281,14 +239,22 @@ class Dispatcher:
             if self.lost:
                 return
             self.lost = reason
-            awaiting = list(self.tasks.awaiting_output.values())
             failed = self.tasks.drain()
         for task in failed:
             _fail(task, self._lost_as(f"task {task.msg_id} has no result: {reason}"))
-        for task in awaiting:
+        for task in self.tasks.known():
             _end_output(task)
         self._engines.wake()
         self._on_shutdown(reason)
+
+
+def _call_back(task: MessageFuture, message: Message) -> None:
+    as_dict = message.as_dict()
+    for callback in list(task.iopub_callbacks):
+        try:
+            callback(as_dict)
+        except BaseException:  # noqa: BLE001  (a user's; the I/O thread must go on)
+            _log.exception("A callback for output failed")
 
 
 def _end_output(task: MessageFuture) -> None:

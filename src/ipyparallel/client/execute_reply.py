@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .tasks import MessageFuture
+from .metadata import Metadata
 
 
 class ExecuteReply:
@@ -19,16 +18,11 @@ class ExecuteReply:
         Its keys are attributes and items of the reply, too.
     """
 
-    def __init__(self, msg_id: str, content: dict[str, Any], task: MessageFuture) -> None:
+    def __init__(self, msg_id: str, content: dict[str, Any], metadata: Metadata) -> None:
         self.msg_id = msg_id
         self._content = content
-        self._task = task
+        self.metadata = metadata
         self.execution_count = content.get("execution_count")
-
-    @property
-    def metadata(self) -> Any:
-        """See the class."""
-        return self._task.metadata
 
     def __getitem__(self, key: str) -> Any:
         return self.metadata[key]

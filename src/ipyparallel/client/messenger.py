@@ -11,6 +11,7 @@ from ..protocol.messages import ConnectionRequest, decode_connection_reply, enco
 from ..protocol.session import Session, new_id
 from ..serialize.apply import pack_call
 from ..serialize.functions import PickledFunctions
+from ..serialize.limits import check_size
 from ..transport.addresses import is_local, is_loopback, reachable
 from ..transport.liveness import refused
 from .connection import Connection
@@ -18,6 +19,7 @@ from .dispatch import Dispatcher
 from .engines import EngineTable
 from .history import History
 from .interrupts import InterruptsHeld
+from .recording import Recorder
 from .tasks import MessageFuture, TaskTable
 
 
@@ -25,6 +27,7 @@ class Owner(Protocol):
     """Who submits: a view."""
 
     label: str | None
+    track: bool
     history: History
 
 
@@ -57,6 +60,8 @@ class Messenger:
         self._connection = Connection(
             info, self._interface, self._dispatcher, b"token:" + self._token.encode()
         )
+        #: In bytes; see `check_size`.
+        self.max_message_size: int | None = None
         #: Whether the controller, and so this package's engines, read compact messages.
         self._compact = False
 
@@ -64,6 +69,11 @@ class Messenger:
     def tasks(self) -> TaskTable:
         """The tasks that have not ended."""
         return self._dispatcher.tasks
+
+    @property
+    def recorder(self) -> Recorder:
+        """Records output."""
+        return self._dispatcher.recorder
 
     @property
     def lost(self) -> str:
@@ -128,8 +138,16 @@ class Messenger:
     def pack(
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[bytes, list[Any]]:
-        """The content and the buffers of a call; see `pack_call`."""
-        return pack_call(func, args, kwargs, self._functions)
+        """The content and the buffers of a call; see `pack_call`.
+
+        Raises
+        ------
+        MessageTooLarge
+            Together they are larger than `max_message_size`.
+        """
+        content, buffers = pack_call(func, args, kwargs, self._functions)
+        check_size(buffers, self.max_message_size, func, "Client.max_message_size")
+        return content, buffers
 
     def submit_direct(
         self,
@@ -173,7 +191,7 @@ class Messenger:
                 compact=self._compact and uuid not in foreign,
             )
             messages.append([uuid.encode(), *frames])
-        self._send("mux", tasks, messages)
+        self._send("mux", tasks, messages, owner.track)
         for task in tasks:
             self._record(task, owner)
         return tasks
@@ -192,19 +210,23 @@ class Messenger:
         frames = self.session.frame(
             header, content, metadata=metadata, buffers=buffers, compact=self._compact
         )
-        self._send("task", (task,), (frames,))
+        self._send("task", (task,), (frames,), owner.track)
         self._record(task, owner)
         return task
 
     def _send(
-        self, channel: str, tasks: Sequence[MessageFuture], messages: Sequence[list[Any]]
+        self,
+        channel: str,
+        tasks: Sequence[MessageFuture],
+        messages: Sequence[list[Any]],
+        track: bool = False,
     ) -> None:
         # expected before they are sent: the reply may be faster than we are
         with InterruptsHeld():
             self._dispatcher.expect(tasks)
             try:
-                for frames in messages:
-                    self._connection.send(channel, frames)
+                for task, frames in zip(tasks, messages, strict=True):
+                    task.memory = self._connection.send(channel, frames, track)
             except BaseException:
                 self._dispatcher.withdraw(tasks)
                 raise

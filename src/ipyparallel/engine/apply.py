@@ -17,6 +17,7 @@ from ..protocol.messages import (
 )
 from ..protocol.session import Message, Session, utc_date
 from ..serialize.apply import unpack_call
+from ..serialize.exceptions import attach_exception
 from ..serialize.functions import LoadedFunctions
 from ..serialize.pickler import serialize
 from .interrupts import interruptible
@@ -131,7 +132,8 @@ class ApplyRunner:
         metadata.engine_info = info
         metadata.dependencies_met = type(error).__name__ != "UnmetDependency"
         lines = kernel.traceback_of(error)
-        return encode_any(describe_exception(error, lines, {**info, "method": "apply"}))
+        content = describe_exception(error, lines, {**info, "method": "apply"})
+        return encode_any(attach_exception(content, error))
 
 
 def _metadata(message: Message) -> RequestMetadata:

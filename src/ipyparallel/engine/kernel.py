@@ -11,6 +11,7 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets import Any as AnyTrait
 from traitlets import Integer, Type, observe
 
+from ..serialize.exceptions import attach_exception
 from .interrupts import interruptible
 from .output import KernelSession
 
@@ -18,10 +19,17 @@ from .output import KernelSession
 class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
     """The shell of an engine: its history is not kept beyond its life."""
 
+    #: What was shown last as an error.
+    last_error: BaseException | None = None
+
     def init_history(self) -> None:
         """Keep the history in memory: engines come in numbers, and share one profile."""
         self.config.HistoryManager.hist_file = ":memory:"
         super().init_history()
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
+        self.last_error = evalue
+        super()._showtraceback(etype, evalue, stb)
 
     @observe("exit_now")
     def _update_exit_now(self, change: Any) -> None:
@@ -57,8 +65,12 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
 
     @interruptible
     async def do_execute(self, *args: Any, **kwargs: Any) -> Any:
-        """Run code; see the base class."""
-        return await super().do_execute(*args, **kwargs)
+        """Run code; see the base class. The reply to code that failed brings the exception."""
+        content = await super().do_execute(*args, **kwargs)
+        error, self.shell.last_error = self.shell.last_error, None
+        if content["status"] == "error" and error is not None:
+            attach_exception(content, error)
+        return content
 
     @property
     def _supports_kernel_subshells(self) -> bool:
@@ -92,6 +104,7 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
         """Publish the traceback of an exception, and return its lines."""
         info = (type(error), error, _users_part(error.__traceback__))
         self.shell.showtraceback(info)
+        self.shell.last_error = None
         return [str(line) for line in self.shell._last_traceback or ()]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import zmq
 
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import UNREADABLE, decode, decode_request_metadata
+from ..protocol.messages import UNREADABLE, decode_request_metadata
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.sockets import receive
@@ -263,15 +263,7 @@ def as_dict(message: Message) -> dict[str, Any]:
     ValueError, RecursionError
         It is malformed.
     """
-    request = {
-        "header": decode(message.header_frame),
-        "msg_id": message.header.msg_id,
-        "msg_type": message.header.msg_type,
-        "parent_header": decode(message.parent_frame),
-        "metadata": message.metadata(),
-        "content": message.content(),
-        "buffers": [memoryview(buffer) for buffer in message.buffers],
-    }
+    request = message.as_dict()
     for part in ("parent_header", "content"):
         if not isinstance(request[part], dict):
             raise ValueError(f"{part} of {message.header.msg_type} is not an object")

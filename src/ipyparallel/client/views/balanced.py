@@ -7,8 +7,8 @@ from typing import Any
 
 from ...protocol.messages import encode
 from ...serialize.calls import MapCall
-from ..asyncresult import AsyncMapResult, AsyncResult
 from ..partition import bounds, partition_named
+from ..results import AsyncMapResult, AsyncResult
 from .base import View, map_inputs, name_of
 
 

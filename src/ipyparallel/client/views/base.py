@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Any as AnyTrait
 from traitlets import Bool, HasTraits, Unicode
 
-from ..asyncresult import AsyncResult
 from ..history import History
 from ..partition import as_sequence
+from ..results import AsyncResult
 
 if TYPE_CHECKING:
     from ..client import Client

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...protocol.messages import encode
 from ...serialize.calls import MapCall, pull, push
-from ..asyncresult import AsyncMapResult, AsyncResult
 from ..partition import as_sequence, partition_named
+from ..results import AsyncMapResult, AsyncResult
 from .base import View, map_inputs, name_of
 
 
