@@ -60,7 +60,8 @@ def test_runs_as_written(run: tuple[Tutorial, str], sessions: dict[str, Future[l
     session = sessions.get(f"{tutorial.name}-{form}")
     if session is None:
         pytest.skip(
-            f"there is no {_FOLDER}/{tutorial.name}_*.txt; IPP_TUTORIALS names the folder to look in"
+            f"there is no {tutorial.name}_*.txt in {_FOLDER}: set IPP_TUTORIALS to the folder "
+            "that holds the tutorials"
         )
     problems = session.result()
     assert not problems, "\n\n".join(problems)

@@ -68,16 +68,15 @@ def statements(code: str) -> list[str]:
     """
     if code.startswith("%%") or not _is_python(code):
         return [code]
-    lines = code.splitlines()
-    parts: list[str] = []
-    taken = 0
+    spans: list[tuple[int, int]] = []
     for node in _parse(code).body:
         assert node.end_lineno is not None
         begin = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        if begin > taken:
-            parts.append("\n".join(lines[begin - 1 : node.end_lineno]))
-            taken = node.end_lineno
-    return parts
+        if spans and begin <= spans[-1][1]:
+            begin = spans.pop()[0]
+        spans.append((begin, node.end_lineno))
+    lines = code.splitlines()
+    return ["\n".join(lines[begin - 1 : end]) for begin, end in spans]
 
 
 def notebook_cells(text: str) -> list[Cell]:

@@ -34,8 +34,14 @@ class Notebook:
                 {
                     "display_name": "Python 3",
                     "language": "python",
-                    "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-                    + [f"--IPKernelApp.exec_files={Path(__file__).with_name('told.py')}"],
+                    "argv": [
+                        python,
+                        "-m",
+                        "ipykernel_launcher",
+                        "-f",
+                        "{connection_file}",
+                        f"--IPKernelApp.exec_files={Path(__file__).with_name('told.py')}",
+                    ],
                 }
             )
         )

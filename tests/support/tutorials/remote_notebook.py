@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .cells import fenced_blocks, notebook_cells
 from .checks import metadata, slept, times_out
 from .seen import Expected, Seen, literal, same_as
 from .tutorial import Tutorial
-from collections.abc import Mapping
 
 
 def _a_duration(seen: Seen, _: Mapping[int, Seen]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pexpect
@@ -14,6 +15,9 @@ from .seen import Seen, without_escapes
 
 #: Seconds for an input to be done with.
 _TIMEOUT = 90.0
+
+#: Seconds for the shell to end when it is left.
+_GRACE = 20.0
 
 _PROMPT = r"In \[\d+\]: "
 _CONTINUATION = r" +\.\.\.: "
@@ -43,8 +47,15 @@ class Terminal:
         self._told = told
         self._shell: pexpect.spawn[str] = pexpect.spawn(
             python,
-            ["-m", "IPython", "--no-banner", "--colors=NoColor", "--no-confirm-exit", *self.options]
-            + [f"--InteractiveShellApp.exec_files={Path(__file__).with_name('told.py')}"],
+            [
+                "-m",
+                "IPython",
+                "--no-banner",
+                "--colors=NoColor",
+                "--no-confirm-exit",
+                f"--InteractiveShellApp.exec_files={Path(__file__).with_name('told.py')}",
+                *self.options,
+            ],
             cwd=str(folder),
             env={**env, "PAGER": "cat", "TERM": "dumb", **self._more_env()},
             encoding="utf-8",
@@ -76,10 +87,8 @@ class Terminal:
         """Leave the shell as a user does, or else kill it."""
         if self._shell.isalive():
             self._shell.sendline("exit")
-            try:
-                self._shell.expect(pexpect.EOF, timeout=20)
-            except pexpect.TIMEOUT:
-                pass
+            with suppress(pexpect.TIMEOUT):
+                self._shell.expect(pexpect.EOF, timeout=_GRACE)
         self._shell.close(force=True)
 
     def _more_env(self) -> dict[str, str]:

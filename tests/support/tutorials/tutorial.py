@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,16 +98,47 @@ def steps(tutorial: Tutorial, text: str, form: str) -> list[Step]:
     return script
 
 
-def play(tutorial: Tutorial, text: str, form: str, folder: Path, python: str) -> list[str]:
-    """Play a tutorial as a reader does; what was not as it should be."""
+def play(
+    tutorial: Tutorial,
+    text: str,
+    form: str,
+    folder: Path,
+    python: str,
+    *,
+    grace: float = _GRACE,
+) -> list[str]:
+    """Play a tutorial as a reader does; what was not as it should be.
+
+    Parameters
+    ----------
+    form : str
+        A key of `FORMS`.
+    folder : Path
+        The session's own: it works here, and all that it keeps is here.
+    python : str
+        The python to play it with: this package is there if it is the one that runs, and else
+        what is installed.
+    grace : float
+        Seconds that the session's processes have to end by themselves after it.
+
+    Raises
+    ------
+    ValueError
+        The text is not the one that the tutorial's table is about.
+    AssertionError
+        There is no cluster.
+    """
+    script = steps(tutorial, text, form)
     env = _environment(python, folder)
     for name, content in tutorial.files(text).items():
         (folder / name).write_text(content)
     told = folder / "told.jsonl"
     told.touch()
-    script = steps(tutorial, text, form)
-    problems = []
-    with _nothing_left(env, problems), _cluster(tutorial.ipcluster(form), python, folder, env):
+    problems: list[str] = []
+    with (
+        _nothing_left(env, problems, grace),
+        _cluster(tutorial.ipcluster(form), python, folder, env),
+    ):
         session = FORMS[form](python, folder, {**env, "IPP_TOLD": str(told)}, told)
         seen: list[Seen] = []
         try:
@@ -189,14 +220,14 @@ def _profile(arguments: list[str]) -> str:
 
 
 @contextmanager
-def _nothing_left(env: Mapping[str, str], problems: list[str]) -> Iterator[None]:
+def _nothing_left(env: Mapping[str, str], problems: list[str], grace: float) -> Iterator[None]:
     """End what is left of a session, and say so: all that it starts should end with it."""
     try:
         yield
     finally:
-        _, left = psutil.wait_procs(list(_processes(env["IPYTHONDIR"])), timeout=_GRACE)
+        _, left = psutil.wait_procs(list(_processes(env["IPYTHONDIR"])), timeout=grace)
         for process in left:
-            with _may_be_gone():
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # it may be gone
                 problems.append(f"left behind: {process.pid} {process.cmdline()}")
                 process.kill()
         psutil.wait_procs(left, timeout=_GRACE)
@@ -205,14 +236,6 @@ def _nothing_left(env: Mapping[str, str], problems: list[str]) -> Iterator[None]
 def _processes(ipython_dir: str) -> Iterator[psutil.Process]:
     """The processes that run in a session's environment, which no other shares."""
     for process in psutil.process_iter():
-        with _may_be_gone():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # it may be gone
             if process.pid != os.getpid() and process.environ().get("IPYTHONDIR") == ipython_dir:
                 yield process
-
-
-@contextmanager
-def _may_be_gone() -> Iterator[None]:
-    try:
-        yield
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        pass
