@@ -14,6 +14,7 @@ from traitlets import Bool, HasTraits, Integer, observe
 
 from ..protocol.session import Session
 from .control import ControlMethods
+from .ipython import get_shell, show_remote_errors
 from .jobs import TaskMethods
 from .locate import find_info
 from .messenger import Messenger
@@ -148,6 +149,9 @@ class Client(TaskMethods, ControlMethods, HasTraits):
         except BaseException:
             self.close()
             raise
+        shell = get_shell()
+        if shell is not None:
+            show_remote_errors(shell)
 
     # ---- limits
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,10 +18,17 @@ from ..error import (
     engine_died,
 )
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import UNREADABLE, EngineNotice, ReplyMetadata, decode_reply_metadata
+from ..protocol.messages import (
+    COMM_MESSAGES,
+    UNREADABLE,
+    EngineNotice,
+    ReplyMetadata,
+    decode_reply_metadata,
+)
 from ..protocol.session import Message, Session
 from ..serialize.exceptions import read_exception
-from ..serialize.pickler import deserialize
+from ..serialize.pickler import deserialize, user_namespace
+from .comms import CommRelay
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
 from .recording import Recorder
@@ -54,6 +62,8 @@ class Dispatcher:
         self._session = session
         self._engines = engines
         self._on_shutdown = on_shutdown
+        #: Takes what belongs to widgets; None outside of an IPython kernel.
+        self.comms: CommRelay | None = None
         self.recorder = Recorder()
 
     # ---- submitting, in any thread
@@ -66,6 +76,8 @@ class Dispatcher:
         ControllerLost
             The controller is gone.
         """
+        if self.comms is not None:
+            self.comms.submitted(tasks)
         with self.lock:
             if self.lost:
                 raise self._lost_as(self.lost)
@@ -143,6 +155,7 @@ class Dispatcher:
         error = read_exception(content)
         if isinstance(error, RemoteError):
             task.metadata["error"] = error
+            _explain(error)
         return None, error
 
     def _end_query(self, task: MessageFuture, message: Message) -> None:
@@ -167,10 +180,11 @@ class Dispatcher:
         msg_type = message.header.msg_type
         try:
             parent = message.parent
-            if parent.session != self._session.session_id:
-                return  # caused by another client
-            task = self.tasks.find(parent.msg_id)
-            if task is None:
+            ours = parent.session == self._session.session_id
+            task = self.tasks.find(parent.msg_id) if ours else None
+            if self.comms is not None and (task is None or msg_type in COMM_MESSAGES):
+                self.comms.from_engine(message, task)
+            if task is None:  # caused by another client, or forgotten
                 return
             if msg_type == "status":
                 self._status(task, message)
@@ -246,6 +260,20 @@ class Dispatcher:
             _end_output(task)
         self._engines.wake()
         self._on_shutdown(reason)
+
+
+def _explain(error: RemoteError) -> None:
+    """Say why a name that the user has just defined is not known on an engine."""
+    if not isinstance(error, NameError):
+        return
+    # the attribute `name` is not pickled
+    found = re.match(r"name '(\w+)' is not defined", error.evalue)
+    name = found[1] if found else None
+    if name in user_namespace():
+        error.add_note(
+            f"{name} is defined here, but not on the engine: the globals of a function are the"
+            f" engine's. To send it there: view.push({{{name!r}: {name}}})"
+        )
 
 
 def _call_back(task: MessageFuture, message: Message) -> None:

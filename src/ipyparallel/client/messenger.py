@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 from ..error import EngineError
 from ..protocol.connection import ClientInfo
-from ..protocol.messages import ConnectionRequest, decode_connection_reply, encode
+from ..protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
 from ..protocol.session import Session, new_id
 from ..serialize.apply import pack_call
 from ..serialize.functions import PickledFunctions
 from ..serialize.limits import check_size
 from ..transport.addresses import is_local, is_loopback, reachable
 from ..transport.liveness import refused
+from .comms import CommRelay, kernel_here
 from .connection import Connection
 from .dispatch import Dispatcher
 from .engines import EngineTable
@@ -55,6 +56,9 @@ class Messenger:
         self.history = History(self.session.id_prefix)
         self._functions = PickledFunctions()
         self._dispatcher = Dispatcher(self.session, self.engines, on_lost)
+        kernel = kernel_here()
+        self._comms = CommRelay(kernel, self) if kernel is not None else None
+        self._dispatcher.comms = self._comms
         self._token = new_id()
         self._interface = reachable(info.interface, info.location)
         self._connection = Connection(
@@ -118,10 +122,14 @@ class Messenger:
         """Close the connection; what has no result yet fails."""
         self._connection.close()
         self._dispatcher.on_closed()
+        if self._comms is not None:
+            self._comms.close()
 
     def abandon(self) -> None:
         """Like `close`, for finalizers; see `Connection.abandon`."""
         self._connection.abandon()
+        if self._comms is not None:
+            self._comms.close()
 
     # ---- sending
 
@@ -134,6 +142,26 @@ class Messenger:
             frames.insert(0, uuid.encode())
         self._send(channel, [task], [frames])
         return task
+
+    def tell(
+        self,
+        uuid: str,
+        header: Header,
+        content: Any,
+        *,
+        metadata: Any = None,
+        buffers: Sequence[Any] = (),
+    ) -> None:
+        """Send an engine a message that has no reply.
+
+        Raises
+        ------
+        OSError
+            The client was closed.
+        """
+        frames = self.session.frame(header, content, metadata=metadata, buffers=buffers)
+        with InterruptsHeld():
+            self._connection.send("mux", [uuid.encode(), *frames])
 
     def pack(
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]

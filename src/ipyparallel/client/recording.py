@@ -57,10 +57,10 @@ class StreamText:
         lines, newline, line = text.rpartition("\n")
         if newline:
             self._done.append(_overwrite("".join(self._line) + lines + newline))
-            self._line = [line]
-        else:
-            self._line.append(line)
-        if "\r" in line:
+            self._line = []
+        returned = "\r" in line or (self._line and self._line[-1].endswith("\r"))
+        self._line.append(line)
+        if returned:
             self._line = [_overwrite("".join(self._line))]
 
     def is_due(self) -> bool:

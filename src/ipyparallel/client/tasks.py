@@ -46,6 +46,8 @@ class MessageFuture(Future[Any]):
         #: The view that submitted it.
         self.owner = owner
         self.iopub_callbacks: list[Callable[[dict[str, Any]], None]] = []
+        #: Header of the cell that submitted it, in an IPython kernel; see `comms`.
+        self.cell: dict[str, Any] | None = None
         #: Of a request whose memory is tracked.
         self.memory: zmq.MessageTracker | None = None
         #: What the reply said, as it came.

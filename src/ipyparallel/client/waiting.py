@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -12,6 +11,7 @@ from typing import Any
 
 from ..error import ControllerLost, EngineError
 from .engines import EngineEvent, EngineTable
+from .ipython import get_shell
 
 
 def wait_for_engines(
@@ -97,9 +97,8 @@ def _left(event: EngineEvent) -> EngineError:
 
 
 def _in_ipython() -> bool:
-    ipython = sys.modules.get("IPython")
     non_interactive = os.environ.get("IPP_NONINTERACTIVE", "") not in ("", "0")
-    return not non_interactive and ipython is not None and ipython.get_ipython() is not None
+    return not non_interactive and get_shell() is not None
 
 
 def _bar(n: int) -> Any:
