@@ -10,12 +10,28 @@ import os
 from IPython import get_ipython
 
 
-def _tell(result, path=os.environ["IPP_TOLD"], json=json):
-    error = result.error_before_exec or result.error_in_exec
-    names = [] if error is None else [base.__name__ for base in type(error).__mro__]
-    with open(path, "a") as file:
-        file.write(json.dumps(names) + "\n")
+class _Teller:
+    """Tells of inputs, but not of those that a magic runs while an input runs."""
+
+    def __init__(self, path):
+        self.path = path
+        self.depth = 0
+
+    def before(self, info):
+        self.depth += 1
+
+    def after(self, result):
+        self.depth -= 1
+        if self.depth <= 0:
+            self.depth = 0  # the shell runs this very file before it tells of inputs
+            error = result.error_before_exec or result.error_in_exec
+            names = [] if error is None else [base.__name__ for base in type(error).__mro__]
+            with open(self.path, "a") as file:
+                file.write(json.dumps(names) + "\n")
+
+    def register(self, events):
+        events.register("pre_run_cell", self.before)
+        events.register("post_run_cell", self.after)
 
 
-get_ipython().events.register("post_run_cell", _tell)
-del _tell, json, os, get_ipython
+_Teller(os.environ["IPP_TOLD"]).register(get_ipython().events)
