@@ -26,6 +26,7 @@ from cloudpickle import cloudpickle as inner
 
 from .by_value import is_sent_by_value
 from .missing import explained
+from .source import remember_source, source_of
 
 #: Buffers (of arrays and the like) of at least this many bytes travel in frames of their own.
 BUFFER_THRESHOLD = 1024
@@ -141,6 +142,8 @@ class FunctionsAndClasses:
         state = {name: getattr(func, name) for name in _ATTRIBUTES}
         state["__dict__"] = func.__dict__
         state["__closure__"] = func.__closure__
+        if (source := source_of(func.__code__)) is not None:
+            state["__source__"] = source
         return _interactive_function, (func.__code__, free), state, None, None, _set_state
 
 
@@ -180,6 +183,8 @@ def _set_state(func: types.FunctionType, state: dict[str, Any]) -> None:
         except ValueError:
             continue  # a variable that has no value yet
     func.__dict__.update(state.pop("__dict__"))
+    if (source := state.pop("__source__", None)) is not None:
+        remember_source(source)
     for name, value in state.items():
         setattr(func, name, value)
 
