@@ -54,6 +54,9 @@ class AsyncResult(TaskInfo, InTurnResult):
         How many items each child stands for.
     """
 
+    #: How many elements `DirectView.scatter` gave to each engine.
+    _scatter_lengths: list[int]
+
     def __init__(
         self,
         client: Client | None,
