@@ -18,6 +18,7 @@ def test_no_error_is_expected_unless_told() -> None:
     assert problems(Expected(""), Seen("5", "5")) == 0
     assert problems(Expected(""), RAISED) == 1
     assert problems(Expected(""), Seen("Traceback (most recent call last):")) == 1
+    assert problems(Expected("", traceback=True), Seen("Traceback (most recent call last):")) == 0
 
 
 def test_an_error_must_have_all_names() -> None:

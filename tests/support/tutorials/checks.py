@@ -30,7 +30,7 @@ METADATA = (
 )
 
 #: A traceback of a division by zero, for one engine that executed it.
-_DIVISION = r"\[{}:execute\].*?ZeroDivisionError.*?1/0.*?ZeroDivisionError: division by zero"
+DIVISION = r"\[{}:execute\].*?ZeroDivisionError.*?1/0.*?ZeroDivisionError: division by zero"
 
 
 def times_out(piece: str) -> Expected:
@@ -43,7 +43,7 @@ def divides_on_four(piece: str) -> Expected:
     return Expected(
         piece,
         raises=("CompositeError", "RemoteError"),
-        texts=tuple(map(_DIVISION.format, range(4))),
+        texts=tuple(map(DIVISION.format, range(4))),
     )
 
 
@@ -52,7 +52,7 @@ def divides_shown_once(piece: str) -> Expected:
     return Expected(
         piece,
         raises=("CompositeError",),
-        texts=(_DIVISION.format(0), r"\.\.\. 3 more exceptions \.\.\."),
+        texts=(DIVISION.format(0), r"\.\.\. 3 more exceptions \.\.\."),
         holds=one_traceback,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .cells import Cell, loose_blocks, page_cells
 from .checks import (
+    DIVISION,
     PARTS_OF_5,
     PARTS_OF_16,
     divides_as_locally,
@@ -100,7 +101,12 @@ TUTORIAL = Tutorial(
         73: divides_as_locally("raise_exception"),
         74: divides_on_four("1/0"),
         # no notebook is asked by its kernel when it is executed with nobody there
-        75: Expected("%debug", only="terminal", texts=(r"CompositeError\(4\)", r"\[1:execute\]")),
+        75: Expected(
+            "%debug",
+            only="terminal",
+            traceback=True,
+            texts=(r"CompositeError\(4\)", DIVISION.format(1)),
+        ),
         77: unknown_name_on_four("x=z"),
         80: divides_shown_once("ar.get()"),
         82: Expected(

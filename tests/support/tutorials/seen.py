@@ -49,6 +49,8 @@ class Expected:
     may_raise : tuple of str
         Names as in `raises`, of an error that depends on what is faster; then nothing else is
         looked at.
+    traceback : bool
+        Whether a traceback may be shown though nothing is raised.
     value : object
         The value, as far as it is a literal; None if no value is shown.
     texts : tuple of str
@@ -63,6 +65,7 @@ class Expected:
     piece: str
     raises: tuple[str, ...] = ()
     may_raise: tuple[str, ...] = ()
+    traceback: bool = False
     value: Any = ANYTHING
     texts: tuple[str, ...] = ()
     holds: Callable[[Seen, Mapping[int, Seen]], bool] | None = None
@@ -75,7 +78,7 @@ class Expected:
         found = []
         if not self.raises and seen.errors:
             found.append(f"raised {seen.errors[0]}")
-        elif not self.raises and "Traceback (most recent call last)" in seen.text:
+        elif not self.raises and not self.traceback and "Traceback (most recent" in seen.text:
             found.append("showed a traceback")
         if missing := [name for name in self.raises if name not in seen.errors]:
             found.append(f"should raise {missing}, raised {seen.errors}")
