@@ -375,8 +375,15 @@ class Client(HasTraits):
         Parameters
         ----------
         sig : int or str
-            Number or name, such as ``'SIGINT'``.
+            Number or name, such as ``'SIGINT'``; it is the engine's system that knows it.
+
+        Raises
+        ------
+        TypeError
+            `sig` is neither.
         """
+        if isinstance(sig, bool) or not isinstance(sig, (int, str)):
+            raise TypeError(f"a signal must be a name such as 'SIGINT' or a number, not {sig!r}")
         return self._control("signal_request", {"sig": sig}, targets, block)
 
     def clear(self, targets: Targets = None, block: bool | None = None) -> AsyncResult:

@@ -18,6 +18,7 @@ from ..protocol.messages import UNREADABLE
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.liveness import Patience, is_connected, refused
+from .signals import parse_signal
 
 #: Seconds between looks for a controller that was lost.
 _LOOK = 0.25
@@ -177,14 +178,12 @@ class ControlThread:
         self._reply(message, {"status": "ok"})
 
     def _signal(self, message: Message, content: dict[str, Any]) -> None:
-        number = content["sig"]
-        if isinstance(number, str):
-            number = getattr(signal, number)
-        number = signal.Signals(number)
+        # only where no agent does this; see `agent`
+        number = parse_signal(content["sig"])
         self._reply(message, {"status": "ok"})
         self._kill(number)
 
-    def _kill(self, number: signal.Signals) -> None:
+    def _kill(self, number: int) -> None:
         # to the main thread itself, so that a system call it waits in is interrupted
         if hasattr(signal, "pthread_kill") and self._main_thread.ident is not None:
             signal.pthread_kill(self._main_thread.ident, number)
