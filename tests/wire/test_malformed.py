@@ -164,7 +164,7 @@ def test_control_with_unreadable_content(
         ("abort_request", {"msg_ids": [["x"]]}, "unhashable"),
         ("signal_request", {}, "sig"),
         ("signal_request", {"sig": "SIGNONSENSE"}, "SIGNONSENSE"),
-        ("signal_request", {"sig": "getsignal"}, "Signals"),
+        ("signal_request", {"sig": "getsignal"}, "getsignal"),
         ("signal_request", {"sig": 9999}, "9999"),
         ("signal_request", {"sig": [2]}, "[2]"),
         ("recall_request", {}, "msg_ids"),

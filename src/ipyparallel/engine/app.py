@@ -62,6 +62,13 @@ class IPEngine(BaseParallelApplication):
         config=True
     )
 
+    output_limit = Integer(
+        16 << 20,
+        min=0,
+        help="How many bytes a task may write to its standard output, as many to its standard"
+        " error, and display. What is more is dropped, and one line says so. 0: any number.",
+    ).tag(config=True)
+
     startup_command = Unicode("", help="Code that each engine runs first.").tag(config=True)
     startup_script = Unicode("", help="Path of a file that each engine runs first.").tag(
         config=True
@@ -137,6 +144,7 @@ class IPEngine(BaseParallelApplication):
             lifeline=birth.lifeline,
             on_registered=birth.registered,
             startup=startup,
+            output_limit=self.output_limit,
         )
         try:
             reason = asyncio.run(engine.run())

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ipykernel.iostream import IOPubThread
 from IPython.core.profiledir import ProfileDir
 from tornado.ioloop import IOLoop
 from traitlets.config import Configurable
@@ -32,9 +31,11 @@ from ..transport.heart import Heart
 from ..transport.liveness import refused
 from ..transport.sockets import HUB, receive, send
 from .control import ControlThread
+from .forked import ForkedChild
 from .interrupts import may_interrupt
 from .kernel import IPythonParallelKernel
-from .output import KernelSession, OutputStream
+from .origin import follow_threads
+from .output import KernelSession, OutputStream, OutputThread
 from .report import report_death
 from .requests import Requests
 from .wiring import EngineSockets, connect, wait_readable
@@ -63,6 +64,8 @@ class Engine:
         Told the id.
     startup : str
         Code to run before the engine is ready.
+    output_limit : int
+        Bytes that a task may write to each stream, or display; 0 for any number.
     """
 
     def __init__(
@@ -78,9 +81,11 @@ class Engine:
         lifeline: int | None = None,
         on_registered: Callable[[int], None] | None = None,
         startup: str = "",
+        output_limit: int = 0,
     ) -> None:
         self.id = -1
         self._startup = startup
+        self._output_limit = output_limit
         self._info = info
         self._uuid = uuid
         self._profile = profile
@@ -151,6 +156,7 @@ class Engine:
         )
         heart.start()
         self._handle_signals(control)
+        ForkedChild(kernel).watch()
         self._announce(control)
         try:
             await self._stopped.wait()
@@ -159,6 +165,7 @@ class Engine:
             heart.stop()
             control.close()
             self._requests.close()
+            self._restore_output()
             kernel.iopub_thread.stop()
             kernel.iopub_thread.close()
             if refused(self._url(self._info.registration)):
@@ -173,7 +180,7 @@ class Engine:
     # ---- beginning and end
 
     def _make_kernel(self) -> IPythonParallelKernel:
-        session = KernelSession(self._session)
+        session = KernelSession(self._session, output_limit=self._output_limit)
         kernel = IPythonParallelKernel(
             parent=self._parent,
             session=session,
@@ -220,19 +227,25 @@ class Engine:
         return reply
 
     def _redirect_output(self, sockets: EngineSockets, kernel: IPythonParallelKernel) -> None:
-        thread = IOPubThread(sockets.output, pipe=True, session=None)
-        thread.start()
         session: KernelSession = kernel.session
+        thread = OutputThread(sockets.output, session.count)
+        thread.start()
         kernel.iopub_thread = thread
         kernel.iopub_socket = thread.background_socket
-        session.output_sockets = (thread, thread.background_socket)
         kernel.shell.displayhook.pub_socket = kernel.iopub_socket
         kernel.shell.display_pub.pub_socket = kernel.iopub_socket
         faulthandler.enable(sys.__stderr__ or sys.stderr)
         for name in ("stdout", "stderr"):
-            stream = OutputStream(session, thread, name, watchfd=False)
+            stream = OutputStream(session, thread, name, self._output_limit)
             stream.topic = kernel._topic(name)
+            kernel.streams.append(stream)
             setattr(sys, name, stream)
+        follow_threads()
+
+    def _restore_output(self) -> None:
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+        for stream in self._kernel.streams:
+            stream.end()
 
     def _handle_signals(self, control: ControlThread) -> None:
         def interrupt(number: int, frame: FrameType | None) -> None:
@@ -260,8 +273,7 @@ class Engine:
         request = UnregistrationRequest(self.id, self._uuid, self._stop_reason or "")
         send(sockets.registration, self._session.message("unregistration_request", request))
         sockets.registration.close()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        self._kernel.flush_output()
 
     # ---- asked by the control thread; see `control.Main`
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.sockets import receive
 from .apply import ApplyRunner
+from .forked import exit_if_forked
 from .kernel import IPythonParallelKernel
 from .output import KernelSession
 
@@ -38,6 +38,7 @@ class ReplyStream:
 
     def send_multipart(self, frames: list[Any], **_: Any) -> None:
         """Send a message."""
+        exit_if_forked()
         self._channel.send(frames)
 
 
@@ -123,7 +124,7 @@ class Requests:
             elif message.header.msg_type == "apply_request":
                 self.busy = True
                 try:
-                    channel.send(self._runner.run(message))
+                    channel.send(self._run(message))
                 finally:
                     self.busy = False
             else:
@@ -131,6 +132,16 @@ class Requests:
                 task = self._loop.create_task(self._handle(channel, message))
                 task.add_done_callback(self._handled)
                 return
+
+    def _run(self, message: Message) -> list[Any]:
+        """Run a call; the frames of the reply."""
+        try:
+            reply = self._runner.run(message)
+        except BaseException as e:  # noqa: BLE001  (whatever it was, there must be a reply)
+            self._log.error("A call failed inside the engine", exc_info=e)
+            reply = self._runner.refuse(message, e)
+        exit_if_forked()
+        return reply
 
     def _handled(self, task: asyncio.Task[None]) -> None:
         self.busy = False
@@ -151,6 +162,7 @@ class Requests:
         try:
             await self._run_handler(handler, channel, message, request, counted)
         except BaseException as e:  # noqa: BLE001  (whatever it was, there must be a reply)
+            exit_if_forked(e)
             self._log.error("A request failed inside the engine", exc_info=e)
             # if the reply was sent before, the client does not wait for this one any more
             channel.send(self._runner.refuse(message, e))
@@ -177,8 +189,7 @@ class Requests:
                 await result
         finally:
             kernel.post_handler_hook()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        kernel.flush_output()
         if not counted:
             kernel._publish_status("idle", "shell")
 
