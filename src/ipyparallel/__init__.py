@@ -15,6 +15,7 @@ from .client.asyncresult import AsyncMapResult, AsyncResult
 from .client.client import Client
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
+from .engine.current import bind_kernel
 from .error import *  # noqa: F403
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "LoadBalancedView",
     "AsyncResult",
     "AsyncMapResult",
+    "bind_kernel",
 ]

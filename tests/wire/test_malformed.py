@@ -160,8 +160,8 @@ def test_control_with_unreadable_content(
     ("msg_type", "content", "said"),
     [
         ("nonsense_request", {}, "nonsense_request"),
-        ("abort_request", {"msg_ids": 5}, "int"),
-        ("abort_request", {"msg_ids": [["x"]]}, "unhashable"),
+        ("abort_request", {"msg_ids": 5}, "msg_ids must be a list of message ids, not 5"),
+        ("abort_request", {"msg_ids": [["x"]]}, "msg_ids must be a list"),
         ("signal_request", {}, "sig"),
         ("signal_request", {"sig": "SIGNONSENSE"}, "SIGNONSENSE"),
         ("signal_request", {"sig": "getsignal"}, "getsignal"),

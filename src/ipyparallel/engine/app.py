@@ -10,6 +10,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from traitlets import Float, Integer, Unicode
 
@@ -17,6 +18,7 @@ from ..application import BaseParallelApplication, base_aliases, base_flags
 from ..error import EngineError
 from ..protocol import connection
 from ..protocol.connection import EngineInfo
+from .current import bind_kernel
 from .supervisor import Birth, Supervisor
 
 #: Seconds between looks for a connection file that is not there yet.
@@ -93,6 +95,10 @@ class IPEngine(BaseParallelApplication):
         supervisor.start(self.n)
         supervisor.wait()
         self.exit(supervisor.exit_code)
+
+    def bind_kernel(self, **kwargs: Any) -> str:
+        """Open this engine to Jupyter's front ends; see `ipyparallel.bind_kernel`."""
+        return bind_kernel(**kwargs)
 
     def find_connection_info(self) -> EngineInfo:
         """Where the controller is: from the environment, or from the connection file.

@@ -25,15 +25,19 @@ from ..protocol.messages import (
     RegistrationRequest,
     UnregistrationRequest,
 )
+from ..protocol.profiles import security_folder
 from ..protocol.session import Session
 from ..transport.addresses import reachable
 from ..transport.heart import Heart
 from ..transport.liveness import refused
 from ..transport.sockets import HUB, receive, send
 from .control import ControlThread
+from .current import set_engine
+from .datapub import ZMQDataPublisher
 from .forked import ForkedChild
 from .interrupts import may_interrupt
 from .kernel import IPythonParallelKernel
+from .kernel_ports import KernelPorts
 from .origin import follow_threads
 from .output import KernelSession, OutputStream, OutputThread
 from .report import report_death
@@ -137,9 +141,11 @@ class Engine:
             kernel.shell.run_cell(self._startup)
         self._redirect_output(sockets, kernel)
         self._kernel = kernel
+        self.data_pub = kernel.shell.data_pub = ZMQDataPublisher(kernel=kernel)
         self._requests = Requests(kernel, self._session, self._log)
-        kernel.on_abort = self._requests.abort_executions
+        kernel.on_abort = self._requests.abort_failed
         kernel.on_exit = partial(self.stop, "its code called exit()")
+        kernel.runs_for_front_end = lambda: self._requests.runs_for_front_end
         self._requests.listen(direct=sockets.direct, tasks=sockets.tasks)
         control = ControlThread(
             self,
@@ -156,7 +162,17 @@ class Engine:
         )
         heart.start()
         self._handle_signals(control)
+        self._kernel_ports = KernelPorts(
+            kernel,
+            self._requests,
+            control,
+            context=sockets.context,
+            folder=security_folder(self._profile),
+            name=self._uuid,
+            log=self._log,
+        )
         ForkedChild(kernel).watch()
+        set_engine(self)
         self._announce(control)
         try:
             await self._stopped.wait()
@@ -165,6 +181,7 @@ class Engine:
             heart.stop()
             control.close()
             self._requests.close()
+            self._kernel_ports.close()
             self._restore_output()
             kernel.iopub_thread.stop()
             kernel.iopub_thread.close()
@@ -275,6 +292,12 @@ class Engine:
         sockets.registration.close()
         self._kernel.flush_output()
 
+    # ---- asked by user code
+
+    def bind_kernel(self, **options: Any) -> str:
+        """See `current.bind_kernel`."""
+        return self._kernel_ports.open(**options)
+
     # ---- asked by the control thread; see `control.Main`
 
     def abort(self, msg_ids: list[str] | None) -> None:
@@ -291,7 +314,12 @@ class Engine:
 
     def report_end(self, reason: str) -> None:
         """Tell the hub from this thread."""
+        self._kernel_ports.remove_file()
         report_death(self._info, UnregistrationRequest(self.id, self._uuid, reason))
+
+    def kernel_info(self) -> dict[str, Any]:
+        """What a kernel tells about itself."""
+        return dict(self._kernel.kernel_info)
 
     def clear(self) -> None:
         """Empty the namespace."""

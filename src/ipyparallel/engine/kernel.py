@@ -29,6 +29,12 @@ class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
         self.config.HistoryManager.hist_file = ":memory:"
         super().init_history()
 
+    def ask_exit(self) -> None:
+        """End the engine; or just the front end, for who leaves a console does not mean more."""
+        if self.kernel.runs_for_front_end():
+            self.keepkernel_on_exit = True
+        super().ask_exit()
+
     @observe("exit_now")
     def _update_exit_now(self, change: Any) -> None:
         """``exit()`` was called; the base class would stop the event loop under the engine."""
@@ -44,6 +50,8 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
     shell_class = Type(EngineShell)
     #: Called when a failed execution asks that those queued behind it be aborted.
     on_abort = AnyTrait()
+    #: Returns whether a Jupyter front end runs code, and not a client.
+    runs_for_front_end = AnyTrait()
     #: Called when the user's code asks to end the kernel.
     on_exit = AnyTrait()
 

@@ -105,7 +105,8 @@ def follow_threads() -> None:
 
     In this process only, and for good.
     """
-    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    start = threading.Thread.start
+    submit: Callable[..., Future[Any]] = ThreadPoolExecutor.submit
 
     @functools.wraps(start)
     def start_here(thread: threading.Thread) -> None:
@@ -118,5 +119,5 @@ def follow_threads() -> None:
     ) -> Future[Any]:
         return submit(pool, _run_in, current(), function, *args, **kwargs)
 
-    threading.Thread.start = start_here  # type: ignore[method-assign]
+    threading.Thread.start = start_here  # type: ignore[assignment,method-assign]
     ThreadPoolExecutor.submit = submit_here  # type: ignore[assignment,method-assign]

@@ -23,8 +23,8 @@ from traitlets import Instance, Integer
 from ..protocol.framing import DELIMITER
 from ..protocol.messages import decode_parent
 from ..protocol.session import Session
-from .output_limit import LimitedText, limit_display
 from .origin import Follower
+from .output_limit import LimitedText, limit_display
 
 
 class OutputCount:

@@ -65,6 +65,10 @@ class Requests:
         self._log = log
         self._runner = ApplyRunner(kernel, session)
         self._loop = asyncio.get_running_loop()
+        #: The channel of Jupyter front ends, if there is one.
+        self._front_ends: Channel | None = None
+        #: The channel of the request that is running, or ran last.
+        self._running: Channel | None = None
         self._queue: deque[tuple[Channel, Message]] = deque()
         self._calls: deque[Callable[[], None]] = deque()
         self._stopped = False
@@ -81,6 +85,17 @@ class Requests:
         self.direct = Channel(direct, lambda frames: self._on_request(self.direct, frames))
         self.tasks = Channel(tasks, lambda frames: self._on_request(self.tasks, frames))
 
+    def listen_to_kernel(self, shell: zmq.Socket[bytes]) -> None:
+        """Take requests of Jupyter front ends from this ROUTER, too."""
+        self._front_ends = channel = Channel(
+            shell, lambda frames: self._on_request(channel, frames), self._loop
+        )
+
+    @property
+    def runs_for_front_end(self) -> bool:
+        """Whether the request that is running came from a Jupyter front end."""
+        return self._front_ends is not None and self._running is self._front_ends
+
     def stop(self) -> None:
         """Begin no further request; from any thread."""
         self._stopped = True
@@ -89,6 +104,8 @@ class Requests:
         """Close the channels."""
         self.direct.close()
         self.tasks.close()
+        if self._front_ends is not None:
+            self._front_ends.close()
 
     # ---- running
 
@@ -116,6 +133,7 @@ class Requests:
                     self._log.exception("What was to be done between requests failed")
                 continue
             channel, message = self._queue.popleft()
+            self._running = channel
             msg_id = message.header.msg_id
             if channel is self.tasks and not self._begin(msg_id):
                 continue
@@ -195,16 +213,34 @@ class Requests:
 
     # ---- not running
 
+    def abort_failed(self) -> None:
+        """An execution has failed: abort those that wait behind it.
+
+        A front end's do not wait behind those of clients, nor these behind a front end's.
+        """
+        if self.runs_for_front_end:
+            assert self._front_ends is not None
+            self._abort_waiting(self._front_ends)
+        else:
+            self.abort_executions()
+
     def abort_executions(self) -> None:
-        """Abort the executions that wait: one before them has failed."""
-        for channel in (self.direct, self.tasks):
+        """Abort the clients' executions that wait."""
+        self._abort_waiting(self.direct, self.tasks)
+
+    def _abort_waiting(self, *channels: Channel) -> None:
+        for channel in channels:
             while True:
                 try:
                     frames = receive(channel.socket)
                 except zmq.Again:
                     break
                 self._take_in(channel, frames)
-        waiting = [m.header.msg_id for _, m in self._queue if _is_execution(m)]
+        waiting = [
+            m.header.msg_id
+            for channel, m in self._queue
+            if channel in channels and _is_execution(m)
+        ]
         with self._lock:
             self._aborted.update(dict.fromkeys(waiting))
 
