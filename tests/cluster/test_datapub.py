@@ -83,3 +83,11 @@ def test_what_cannot_be_sent_is_an_error_of_the_task(client: ipp.Client) -> None
 def test_it_is_for_engines() -> None:
     with pytest.raises(RuntimeError, match="must be called on an engine"):
         publish_data({})
+
+
+def test_the_controller_has_nothing_to_say_about_it(client: ipp.Client) -> None:
+    client[:].apply_async(publish, {"a": 1}).get(20)
+    client.send_signal(0, block=True).get()
+    said = client.cluster.controller.get_output()
+    assert "WARNING" not in said
+    assert "ERROR" not in said
