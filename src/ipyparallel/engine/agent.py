@@ -22,11 +22,9 @@ from __future__ import annotations
 import logging
 import math
 import os
-import select
 import signal
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -40,6 +38,7 @@ from ..transport.addresses import reachable
 from ..transport.liveness import refused
 from ..transport.sockets import HUB, new_socket, receive, send
 from .control import STOP_GRACE
+from .engine_process import EngineProcess
 from .signals import parse_signal
 
 #: Seconds that an engine has to end when it is told to, before it is killed. It ends by itself,
@@ -85,46 +84,6 @@ ToAgent = Born | Died | Ended
 
 encode = msgspec.json.Encoder().encode
 _decode_lines = msgspec.json.Decoder(ToAgent).decode_lines
-
-
-class EngineProcess:
-    """An engine as a process, whose number cannot be taken for that of a later one.
-
-    Where the system has no handles for processes (other than Linux), the number has to do: the
-    supervisor tells of a death before anything else, so that the chance is slight.
-    """
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._handle = -1
-        if hasattr(os, "pidfd_open"):
-            # also when the engine has died already; or when the system knows only the name
-            with suppress(OSError):
-                self._handle = os.pidfd_open(pid)
-
-    def send_signal(self, number: int) -> bool:
-        """Send a signal; False if the process has ended."""
-        try:
-            if self._handle >= 0:
-                signal.pidfd_send_signal(self._handle, number)
-            else:
-                os.kill(self.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
-
-    @property
-    def alive(self) -> bool:
-        """Whether it has not ended."""
-        if self._handle >= 0:
-            return not select.select([self._handle], [], [], 0)[0]
-        return self.send_signal(0)
-
-    def close(self) -> None:
-        """Forget it."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
 
 
 class Agent:

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -147,7 +148,8 @@ class ControlThread:
     def stop_in_any_case(self, reason: str) -> None:
         """End the engine, whether its main thread obeys or not; from any thread."""
         self._main.stop(reason)
-        self._loop.call_soon_threadsafe(self._stop, reason)
+        with suppress(RuntimeError):  # the loop is closed: the engine is ending
+            self._loop.call_soon_threadsafe(self._stop, reason)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

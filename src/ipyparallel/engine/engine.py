@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import logging
 import signal
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -38,8 +36,8 @@ from .forked import ForkedChild
 from .interrupts import may_interrupt
 from .kernel import IPythonParallelKernel
 from .kernel_ports import KernelPorts
-from .origin import follow_threads
-from .output import KernelSession, OutputStream, OutputThread
+from .output import KernelSession
+from .redirect import redirect_output
 from .report import report_death
 from .requests import Requests
 from .wiring import EngineSockets, connect, wait_readable
@@ -139,7 +137,7 @@ class Engine:
         if self._startup:
             # what fails in it is shown in the log, and the engine starts all the same
             kernel.shell.run_cell(self._startup)
-        self._redirect_output(sockets, kernel)
+        redirect_output(kernel, sockets.output, self._output_limit)
         self._kernel = kernel
         self.data_pub = kernel.shell.data_pub = ZMQDataPublisher(kernel=kernel)
         self._requests = Requests(kernel, self._session, self._log)
@@ -156,12 +154,6 @@ class Engine:
             lifeline=self._lifeline,
             log=self._log,
         )
-        control.start()
-        heart = Heart(
-            self._url(self._info.hb_ping), self._url(self._info.hb_pong), self._uuid.encode()
-        )
-        heart.start()
-        self._handle_signals(control)
         self._kernel_ports = KernelPorts(
             kernel,
             self._requests,
@@ -171,6 +163,12 @@ class Engine:
             name=self._uuid,
             log=self._log,
         )
+        control.start()
+        heart = Heart(
+            self._url(self._info.hb_ping), self._url(self._info.hb_pong), self._uuid.encode()
+        )
+        heart.start()
+        self._handle_signals(control)
         ForkedChild(kernel).watch()
         set_engine(self)
         self._announce(control)
@@ -182,7 +180,8 @@ class Engine:
             control.close()
             self._requests.close()
             self._kernel_ports.close()
-            self._restore_output()
+            for stream in kernel.streams:
+                stream.end()
             kernel.iopub_thread.stop()
             kernel.iopub_thread.close()
             if refused(self._url(self._info.registration)):
@@ -242,27 +241,6 @@ class Engine:
             raise EngineError(f"the controller refused this engine: {unwrap_exception(content)}")
         reply: RegistrationReply = message.read_content(RegistrationReply)
         return reply
-
-    def _redirect_output(self, sockets: EngineSockets, kernel: IPythonParallelKernel) -> None:
-        session: KernelSession = kernel.session
-        thread = OutputThread(sockets.output, session.count)
-        thread.start()
-        kernel.iopub_thread = thread
-        kernel.iopub_socket = thread.background_socket
-        kernel.shell.displayhook.pub_socket = kernel.iopub_socket
-        kernel.shell.display_pub.pub_socket = kernel.iopub_socket
-        faulthandler.enable(sys.__stderr__ or sys.stderr)
-        for name in ("stdout", "stderr"):
-            stream = OutputStream(session, thread, name, self._output_limit)
-            stream.topic = kernel._topic(name)
-            kernel.streams.append(stream)
-            setattr(sys, name, stream)
-        follow_threads()
-
-    def _restore_output(self) -> None:
-        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-        for stream in self._kernel.streams:
-            stream.end()
 
     def _handle_signals(self, control: ControlThread) -> None:
         def interrupt(number: int, frame: FrameType | None) -> None:

@@ -16,30 +16,19 @@ from typing import Any
 import zmq
 
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import UNREADABLE, decode, decode_request_metadata
+from ..protocol.messages import UNREADABLE, decode_request_metadata
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.sockets import receive
 from .apply import ApplyRunner
 from .forked import exit_if_forked
+from .jupyter import ReplyStream, as_dict
 from .kernel import IPythonParallelKernel
 from .output import KernelSession
 
 #: How many ids of aborted requests are kept that have not come; most never will, since a client
 #: tells all engines.
 _MAX_ABORTED = 10_000
-
-
-class ReplyStream:
-    """A channel as IPython's machinery expects one: something that sends multipart messages."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-
-    def send_multipart(self, frames: list[Any], **_: Any) -> None:
-        """Send a message."""
-        exit_if_forked()
-        self._channel.send(frames)
 
 
 class Requests:
@@ -300,30 +289,3 @@ class Requests:
 
 def _is_execution(message: Message) -> bool:
     return message.header.msg_type == "execute_request"
-
-
-def as_dict(message: Message) -> dict[str, Any]:
-    """A request as Jupyter's machinery takes it.
-
-    Raises
-    ------
-    ValueError, RecursionError
-        It is malformed.
-    """
-    request = {
-        "header": decode(message.header_frame),
-        "msg_id": message.header.msg_id,
-        "msg_type": message.header.msg_type,
-        "parent_header": decode(message.parent_frame),
-        "metadata": message.metadata(),
-        "content": message.content(),
-        "buffers": [memoryview(buffer) for buffer in message.buffers],
-    }
-    for part in ("parent_header", "content"):
-        if not isinstance(request[part], dict):
-            raise ValueError(f"{part} of {message.header.msg_type} is not an object")
-    if message.header.msg_type == "execute_request" and not isinstance(
-        request["content"].get("code"), str
-    ):
-        raise ValueError("content of execute_request has no code")
-    return request

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from ipyparallel.engine.agent import EngineProcess
+from ipyparallel.engine.engine_process import EngineProcess
 
 
 @pytest.fixture(params=["handle", "number"])
