@@ -77,6 +77,14 @@ class IPEngine(BaseParallelApplication):
         " error, and display. What is more is dropped, and one line says so. 0: any number.",
     ).tag(config=True)
 
+    max_message_size = Integer(
+        None,
+        allow_none=True,
+        min=0,
+        help="Most bytes of a result; a larger one is an error. 0: any number; None: half of the"
+        " memory there is.",
+    ).tag(config=True)
+
     startup_command = Unicode("", help="Code that each engine runs first.").tag(config=True)
     startup_script = Unicode("", help="Path of a file that each engine runs first.").tag(
         config=True
@@ -164,6 +172,7 @@ class IPEngine(BaseParallelApplication):
             on_registered=birth.registered,
             startup=startup,
             output_limit=self.output_limit,
+            max_message_size=self.max_message_size,
         )
         try:
             reason = asyncio.run(engine.run())

@@ -20,6 +20,7 @@ from ..serialize.apply import unpack_call
 from ..serialize.culprits import find
 from ..serialize.exceptions import attach_exception
 from ..serialize.functions import LoadedFunctions
+from ..serialize.limits import check_size
 from .forked import exit_if_forked
 from .interrupts import interruptible
 from .kernel import IPythonParallelKernel
@@ -84,7 +85,9 @@ class ApplyRunner:
         func, args, kwargs, pack = unpack_call(
             message.content_frame, message.buffers, self._functions
         )
-        return _pack(func(*args, **kwargs), func, pack)
+        buffers = _pack(func(*args, **kwargs), func, pack)
+        check_size(buffers, self._kernel.max_message_size, func, "IPEngine.max_message_size")
+        return buffers
 
     def abort(self, message: Message) -> list[Any]:
         """The reply to a request that will not be run."""

@@ -68,6 +68,8 @@ class Engine:
         Code to run before the engine is ready.
     output_limit : int
         Bytes that a task may write to each stream, or display; 0 for any number.
+    max_message_size : int, optional
+        Most bytes of a result; see `check_size`.
     """
 
     def __init__(
@@ -84,10 +86,12 @@ class Engine:
         on_registered: Callable[[int], None] | None = None,
         startup: str = "",
         output_limit: int = 0,
+        max_message_size: int | None = None,
     ) -> None:
         self.id = -1
         self._startup = startup
         self._output_limit = output_limit
+        self._max_message_size = max_message_size
         self._info = info
         self._uuid = uuid
         self._profile = profile
@@ -203,6 +207,7 @@ class Engine:
             session=session,
             ident=self._uuid,
             profile_dir=ProfileDir.create_profile_dir(str(self._profile)),
+            max_message_size=self._max_message_size,
             log=self._log,
         )
         kernel.io_loop = IOLoop.current()

@@ -56,6 +56,8 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
 
     engine_id = Integer(-1)
     shell_class = Type(EngineShell)
+    #: Most bytes of a result; see `serialize.limits`.
+    max_message_size = Integer(None, allow_none=True)
     #: Called when a failed execution asks that those queued behind it be aborted.
     on_abort = AnyTrait()
     #: Returns whether a Jupyter front end runs code, and not a client.
