@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import zmq
-from ipykernel.kernelapp import IPKernelApp
-from jupyter_client.connect import write_connection_file
 
 from ..transport.sockets import new_socket
 from .control import ControlThread
@@ -68,6 +66,9 @@ class KernelPorts:
 
     def open(self, **options: Any) -> str:
         """Bind, serve, and write the connection file; see `bind_kernel`."""
+        # not before: it takes a while, and few engines need it
+        from jupyter_client.connect import write_connection_file
+
         check_options(options)
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("bind_kernel must be called in the engine's main thread")
@@ -129,6 +130,8 @@ class KernelPorts:
 
     def _tell_ipykernel(self, ports: dict[str, int]) -> None:
         """Have ``%connect_info`` and its like find the file."""
+        from ipykernel.kernelapp import IPKernelApp
+
         app = IPKernelApp(log=self._log, connection_file=str(self.path))
         app.kernel = self._kernel
         app.shell = self._kernel.shell
