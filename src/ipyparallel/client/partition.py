@@ -103,6 +103,11 @@ def _slice(seq: Any, start: int, stop: int) -> Any:
     return seq[start:stop]
 
 
+def elements(part: Any) -> Any:
+    """The elements of one part of a sequence; what cannot be joined is one element."""
+    return part if _are_lists([part]) or _are_arrays([part]) else [part]
+
+
 def _are_lists(parts: list[Any]) -> bool:
     return all(isinstance(part, (list, tuple, range)) for part in parts)
 
