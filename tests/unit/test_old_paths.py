@@ -20,7 +20,7 @@ NAMES = {
     "ipyparallel._version": "version_info",
     "ipyparallel.client.asyncresult": """ALL_COMPLETED AsyncMapResult AsyncResult FIRST_COMPLETED
         FIRST_EXCEPTION""",
-    "ipyparallel.client.client": "Client",
+    "ipyparallel.client.client": "Client ExecuteReply Metadata",
     "ipyparallel.client.futures": """MessageFuture future_add_done_callback future_set_exc_info
         future_set_result_unless_cancelled multi_future""",
     "ipyparallel.client.map": "Map RoundRobinMap dists is_array mappable",
@@ -31,7 +31,7 @@ NAMES = {
     "ipyparallel.cluster.app": """ALREADY_STARTED ALREADY_STOPPED IPCluster IPClusterClean
         IPClusterEngines IPClusterList IPClusterStart IPClusterStop NO_CLUSTER base_aliases
         base_flags main""",
-    "ipyparallel.cluster.cluster": "Cluster",
+    "ipyparallel.cluster.cluster": "Cluster ClusterManager clean_cluster_files",
     "ipyparallel.cluster.launcher": """BaseLauncher ControllerLauncher EngineLauncher
         LauncherError LocalControllerLauncher LocalEngineLauncher LocalEngineSetLauncher
         LocalProcessLauncher NotRunning PIPE ProcessStateError STDOUT UnknownStatus WINDOWS

@@ -94,7 +94,11 @@ def as_sequence(obj: Any) -> Sequence[Any]:
         except (TypeError, KeyError, ValueError):
             return list(obj)  # such as a deque
         return obj  # type: ignore[no-any-return]
-    return list(obj)
+    try:
+        iterator = iter(obj)
+    except TypeError:
+        raise TypeError(f"{obj!r} is not iterable, so that it cannot be shared out") from None
+    return list(iterator)
 
 
 def _slice(seq: Any, start: int, stop: int) -> Any:
