@@ -9,13 +9,46 @@ kernels with a namespace that stays::
         client[:].apply_sync(lambda: "hello")
 """
 
+import os as _os
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
+
+from traitlets.config import MultipleInstanceError
+
+from . import client as client
+from . import cluster as cluster
+from . import controller as controller
+from . import engine as engine
 from . import error
+from . import serialize as serialize
+from . import traitlets as traitlets
+from . import util as util
 from ._version import __version__, version_info
-from .client.asyncresult import AsyncMapResult, AsyncResult
 from .client.client import Client
+from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
+from .client.results import AsyncMapResult, AsyncResult, as_completed
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
+from .controller.dependency import Dependency, depend, dependent, interactive, require
 from .error import *  # noqa: F403
+from .serialize import (
+    PrePickled,
+    Reference,
+    can,
+    can_map,
+    deserialize_object,
+    pack_apply_message,
+    send_by_value,
+    serialize_object,
+    uncan,
+    uncan_map,
+    unpack_apply_message,
+    use_cloudpickle,
+    use_dill,
+    use_pickle,
+)
+
+#: Whether nothing is to be shown by default while one waits.
+_NONINTERACTIVE = _os.environ.get("IPP_NONINTERACTIVE", "") not in {"", "0"}
 
 __all__ = [
     *error.__all__,
@@ -29,4 +62,32 @@ __all__ = [
     "LoadBalancedView",
     "AsyncResult",
     "AsyncMapResult",
+    "as_completed",
+    "Dependency",
+    "depend",
+    "dependent",
+    "interactive",
+    "require",
+    "PrePickled",
+    "Reference",
+    "can",
+    "can_map",
+    "deserialize_object",
+    "pack_apply_message",
+    "send_by_value",
+    "serialize_object",
+    "uncan",
+    "uncan_map",
+    "unpack_apply_message",
+    "use_cloudpickle",
+    "use_dill",
+    "use_pickle",
+    "ParallelFunction",
+    "RemoteFunction",
+    "parallel",
+    "remote",
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "MultipleInstanceError",
 ]

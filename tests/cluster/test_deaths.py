@@ -285,4 +285,3 @@ def test_a_balanced_task_of_a_dead_engine_has_no_more_output(new_cluster: NewClu
     with pytest.raises(ipp.EngineError):
         task.get(20)
     assert task.wait_for_output(5)
-    assert not client._messenger.tasks.awaiting_output

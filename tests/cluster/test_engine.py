@@ -155,4 +155,3 @@ def test_output_that_cannot_be_sent_is_not_waited_for(client: ipp.Client) -> Non
     result = client[0].execute(code)
     result.wait(20)
     assert result.wait_for_output(5)
-    assert not client._messenger.tasks.awaiting_output

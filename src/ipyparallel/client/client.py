@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, HasTraits
+from traitlets import Bool, HasTraits, Integer, observe
 
 from ..protocol.session import Session
 from .activation import activate_if_first, activate_view, release
-from .asyncresult import AsyncResult
-from .history import History
+from .control import ControlMethods
+from .ipython import get_shell, show_remote_errors
+from .jobs import TaskMethods
 from .locate import find_info
 from .messenger import Messenger
-from .targets import Targets, resolve
+from .recording import OUTPUT_LIMIT
+from .requests import RequestMethods
+from .targets import Targets, is_all
 from .views.balanced import LoadBalancedView
 from .views.direct import DirectView
 from .waiting import future_engines, wait_for_engines
@@ -27,11 +29,8 @@ from .waiting import future_engines, wait_for_engines
 if TYPE_CHECKING:
     from ..cluster import Cluster
 
-#: Things that name tasks: an index into the history, a message id, a result.
-Jobs = int | str | Future[Any] | Collection[Any] | None
 
-
-class Client(HasTraits):
+class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
     """A connection to a cluster.
 
     Parameters
@@ -67,6 +66,13 @@ class Client(HasTraits):
         Ids of the last messages that were submitted.
     outstanding : set of str
         Ids of the messages whose results are to come.
+    results, metadata : mapping
+        Results, and what else is known, by message id; of tasks that somebody still holds.
+    max_message_size : int or None
+        Most bytes of a call with its arguments; a larger one is refused before anything is sent.
+        0 allows any size; None, the default, half of this machine's memory.
+    output_limit : int
+        Most characters kept of each stream of a task, and bytes of its rich output.
 
     Raises
     ------
@@ -81,6 +87,17 @@ class Client(HasTraits):
     """
 
     block = Bool(False, help="Whether views made from now on wait for results.")
+    max_message_size = Integer(
+        None,
+        allow_none=True,
+        min=0,
+        help="Most bytes of a call with its arguments; 0: any; None: half of the memory there is.",
+    )
+    output_limit = Integer(
+        OUTPUT_LIMIT,
+        min=0,
+        help="Most characters kept of what a task writes to each stream, and bytes of rich output.",
+    )
 
     def __init__(
         self,
@@ -134,7 +151,20 @@ class Client(HasTraits):
         except BaseException:
             self.close()
             raise
-        activate_if_first(self)
+        shell = get_shell()
+        if shell is not None:
+            show_remote_errors(shell)
+            activate_if_first(self, shell)
+
+    # ---- limits
+
+    @observe("max_message_size")
+    def _max_message_size_changed(self, change: Any) -> None:
+        self._messenger.max_message_size = change["new"]
+
+    @observe("output_limit")
+    def _output_limit_changed(self, change: Any) -> None:
+        self._messenger.recorder.limit = change["new"]
 
     # ---- life
 
@@ -175,11 +205,6 @@ class Client(HasTraits):
         """Makes and verifies this client's messages."""
         return self._messenger.session
 
-    @property
-    def history(self) -> History:
-        """See the class."""
-        return self._messenger.history
-
     # ---- engines
 
     @property
@@ -200,9 +225,6 @@ class Client(HasTraits):
                 f"a client takes an engine id, several, or a slice of them, not {key!r}"
             )
         return self.direct_view(key)
-
-    def _resolve(self, targets: Targets) -> list[int]:
-        return resolve(targets, self.ids)
 
     def wait_for_engines(
         self,
@@ -262,7 +284,7 @@ class Client(HasTraits):
             See `DirectView.set_flags`.
         """
         if isinstance(targets, bool) or not isinstance(targets, int):
-            if targets is not None and not (isinstance(targets, str) and targets == "all"):
+            if not is_all(targets):
                 targets = self._resolve(targets)
             else:
                 targets = "all"
@@ -280,7 +302,7 @@ class Client(HasTraits):
         **flags
             See `LoadBalancedView.set_flags`.
         """
-        if targets is not None and not (isinstance(targets, str) and targets == "all"):
+        if not is_all(targets):
             targets = self._resolve(targets)
         else:
             targets = None
@@ -307,164 +329,6 @@ class Client(HasTraits):
         view.block = True
         activate_view(view, suffix)
         return view
-
-    # ---- waiting
-
-    @property
-    def outstanding(self) -> set[str]:
-        """Ids of the messages whose results are to come."""
-        return set(self._messenger.tasks.pending)
-
-    def wait(self, jobs: Jobs = None, timeout: float | None = -1) -> bool:
-        """Wait for tasks to end.
-
-        Parameters
-        ----------
-        jobs : optional
-            An index into the history, a message id, a result, or several of them; by default
-            everything outstanding. What is not known has ended.
-        timeout : float, optional
-            Seconds; None or a negative number: for ever.
-
-        Returns
-        -------
-        bool
-            Whether all have ended.
-        """
-        deadline = None if timeout is None or timeout < 0 else time.monotonic() + timeout
-        for future in self._futures_of(jobs):
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                future.exception(left)
-            except TimeoutError:
-                if not future.done():
-                    return False
-        return True
-
-    def _futures_of(self, jobs: Jobs) -> list[Future[Any]]:
-        pending = self._messenger.tasks.pending
-        if jobs is None:
-            return list(pending.values())
-        if isinstance(jobs, Future):
-            return [jobs]
-        if isinstance(jobs, int):
-            jobs = self.history[jobs]
-        if isinstance(jobs, str):
-            return [pending[jobs]] if jobs in pending else []
-        return [future for job in jobs for future in self._futures_of(job)]
-
-    # ---- the hub, and the engines' control channel
-
-    def queue_status(self, targets: Targets = "all", verbose: bool = False) -> dict[Any, Any]:
-        """How much each engine has to do.
-
-        Parameters
-        ----------
-        targets : optional
-            Which engines; for an int, the dict of that engine alone.
-        verbose : bool
-            Message ids instead of numbers.
-
-        Returns
-        -------
-        dict
-            By engine id ``queue`` (direct tasks), ``tasks`` (balanced tasks), ``completed``; and
-            ``unassigned``: tasks that wait for an engine.
-        """
-        everything = targets is None or (isinstance(targets, str) and targets == "all")
-        # without engines there may still be tasks that wait for one
-        ids = None if everything else self._resolve(targets)
-        content = {"targets": ids, "verbose": verbose}
-        status = self._messenger.request("query", "queue_request", content).result()
-        status.pop("status")
-        by_id = {int(key) if key.isdigit() else key: value for key, value in status.items()}
-        if isinstance(targets, int):
-            return dict(by_id[targets])
-        return by_id
-
-    def send_signal(
-        self, sig: int | str, targets: Targets = None, block: bool | None = None
-    ) -> AsyncResult:
-        """Send a signal to engines.
-
-        Parameters
-        ----------
-        sig : int or str
-            Number or name, such as ``'SIGINT'``.
-        """
-        return self._control("signal_request", {"sig": sig}, targets, block)
-
-    def clear(self, targets: Targets = None, block: bool | None = None) -> AsyncResult:
-        """Empty the namespace of engines."""
-        return self._control("clear_request", {}, targets, block)
-
-    def abort(
-        self, jobs: Jobs = None, targets: Targets = None, block: bool | None = None
-    ) -> AsyncResult:
-        """Have tasks that have not begun on their engine not run.
-
-        Parameters
-        ----------
-        jobs : optional
-            Message ids or results; by default everything outstanding.
-        """
-        if jobs is None:
-            msg_ids = list(self.outstanding)
-        else:
-            msg_ids = []
-            single = isinstance(jobs, (str, int, Future))
-            for job in [jobs] if single else jobs:  # type: ignore[union-attr]
-                if isinstance(job, str):
-                    msg_ids.append(job)
-                elif isinstance(job, AsyncResult):
-                    msg_ids += job.msg_ids
-                else:
-                    raise TypeError(f"jobs must be message ids or results, not {job!r}")
-        if not msg_ids:
-            # to an engine, an empty list means all executions that wait, whoever sent them
-            return AsyncResult(self, [], fname="abort")
-        return self._control("abort_request", {"msg_ids": msg_ids}, targets, block)
-
-    def shutdown(
-        self,
-        targets: Targets = "all",
-        restart: bool = False,
-        hub: bool = False,
-        block: bool | None = None,
-    ) -> None:
-        """Stop engines, or the whole cluster.
-
-        Parameters
-        ----------
-        targets : optional
-            Which engines.
-        hub : bool
-            Stop all engines and the controller, and close this client.
-        """
-        if restart:
-            raise NotImplementedError("engines cannot be restarted through the client")
-        if hub:
-            targets = "all"
-        if self.ids:
-            self._control("shutdown_request", {"restart": False}, targets, block=hub or block)
-        if hub:
-            self._messenger.request("query", "shutdown_request", {}).wait(5)
-            self.close()
-
-    def _control(
-        self, msg_type: str, content: dict[str, Any], targets: Targets, block: bool | None
-    ) -> AsyncResult:
-        ids = self._resolve(targets)
-        tasks = [
-            self._messenger.request(
-                "control", msg_type, content, self._messenger.engines.uuid(engine_id)
-            )
-            for engine_id in ids
-        ]
-        result = AsyncResult(self, tasks, fname=msg_type.removesuffix("_request"))
-        if self.block if block is None else block:
-            result.get()
-        return result
 
 
 def _closer(client: Client) -> Callable[[str], None]:

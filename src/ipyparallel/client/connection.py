@@ -13,6 +13,7 @@ import select
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 from socket import socketpair
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ import zmq
 
 from ..protocol.connection import ClientInfo
 from ..transport.liveness import Patience, is_connected, refused, watch
-from ..transport.sockets import descriptor, has_input, new_socket, receive, send
+from ..transport.sockets import descriptor, has_input, new_socket, receive, send, send_tracked
 
 Socket = zmq.Socket[bytes]
 
@@ -120,8 +121,13 @@ class Connection:
         self._thread.start()
         _open.add(self)
 
-    def send(self, channel: str, frames: list[Any]) -> None:
+    def send(self, channel: str, frames: list[Any], track: bool = False) -> Any:
         """Send a request; from any thread.
+
+        Parameters
+        ----------
+        track : bool
+            Whether to return a ``zmq.MessageTracker``.
 
         Raises
         ------
@@ -135,7 +141,7 @@ class Connection:
                     raise OSError("Connections have been closed.")
                 socket = self._requests[channel]
                 try:
-                    send(socket, frames)
+                    tracker = (send_tracked if track else send)(socket, frames)
                 except BaseException:
                     # raised by a signal's handler, say: half a message must end here, or the
                     # next one becomes a part of it; the receiver drops it
@@ -143,6 +149,7 @@ class Connection:
                     raise
                 # sending may have used up the sign that something came meanwhile
                 missed = has_input(socket)
+                return tracker
         finally:
             if missed:
                 self._wake()
@@ -197,7 +204,7 @@ class Connection:
         """Read and handle what is there; whether there may be more."""
         more = False
         for socket, handle in self._handlers:
-            batch: list[list[Any]] = []
+            batch: deque[list[Any]] = deque()
             with self._lock:
                 if self.closed:
                     return False
@@ -207,8 +214,9 @@ class Connection:
                     more = True
                 except zmq.Again:
                     pass
-            for frames in batch:
-                handle(frames)
+            while batch:
+                # no name here for what was handled: it may be large, and nothing may come for long
+                handle(batch.popleft())
         return more
 
     def _on_monitor(self, frames: list[Any]) -> None:

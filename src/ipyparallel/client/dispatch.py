@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,15 +16,22 @@ from ..error import (
     RemoteError,
     TaskAborted,
     engine_died,
-    unwrap_exception,
 )
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import UNREADABLE, EngineNotice, ReplyMetadata, decode_reply_metadata
+from ..protocol.messages import (
+    COMM_MESSAGES,
+    UNREADABLE,
+    EngineNotice,
+    ReplyMetadata,
+    decode_reply_metadata,
+)
 from ..protocol.session import Message, Session
-from ..serialize.pickler import deserialize
+from ..serialize.exceptions import read_exception
+from ..serialize.pickler import deserialize, user_namespace
+from .comms import CommRelay
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
-from .metadata import places_of_display
+from .recording import Recorder
 from .tasks import MessageFuture, TaskTable
 
 _log = logging.getLogger("ipyparallel.client")
@@ -54,15 +62,9 @@ class Dispatcher:
         self._session = session
         self._engines = engines
         self._on_shutdown = on_shutdown
-        self._output_handlers: dict[str, Callable[[MessageFuture, Message], None]] = {
-            "stream": self._stream,
-            "error": self._error,
-            "execute_input": self._execute_input,
-            "execute_result": self._execute_result,
-            "display_data": self._display_data,
-            "update_display_data": self._update_display_data,
-            "data_message": self._data,
-        }
+        #: Takes what belongs to widgets; None outside of an IPython kernel.
+        self.comms: CommRelay | None = None
+        self.recorder = Recorder()
 
     # ---- submitting, in any thread
 
@@ -74,6 +76,8 @@ class Dispatcher:
         ControllerLost
             The controller is gone.
         """
+        if self.comms is not None:
+            self.comms.submitted(tasks)
         with self.lock:
             if self.lost:
                 raise self._lost_as(self.lost)
@@ -128,9 +132,6 @@ class Dispatcher:
             task.output_expected = 0  # no engine ran it
         if uuid and engine_id is None:
             task.output_expected = task.output_seen  # it has left, and the rest of its output too
-        if not task.output_done:
-            with self.lock:
-                self.tasks.awaiting_output[task.msg_id] = task
         task.replied(message.header, metadata, engine_id, now)
         try:
             result, error = self._result(task, message)
@@ -148,12 +149,13 @@ class Dispatcher:
         else:
             content = message.content()
             if content.get("status") == "ok":
-                return ExecuteReply(task.msg_id, content, task), None
+                return ExecuteReply(task.msg_id, content, task.metadata), None
         if content.get("status") == "aborted":
             return None, TaskAborted(f"task {task.msg_id} was aborted before it started")
-        error = unwrap_exception(content)
+        error = read_exception(content)
         if isinstance(error, RemoteError):
             task.metadata["error"] = error
+            _explain(error)
         return None, error
 
     def _end_query(self, task: MessageFuture, message: Message) -> None:
@@ -164,7 +166,7 @@ class Dispatcher:
             _resolve(task, None, ValueError(f"the reply is malformed: {e}"))
             return
         if isinstance(content, dict) and content.get("status") == "error":
-            _resolve(task, None, unwrap_exception(content))
+            _resolve(task, None, read_exception(content))
         else:
             _resolve(task, content, None)
 
@@ -178,72 +180,40 @@ class Dispatcher:
         msg_type = message.header.msg_type
         try:
             parent = message.parent
-            if parent.session != self._session.session_id:
-                return  # caused by another client
-            task = self.tasks.find(parent.msg_id)
-            if task is None:
+            ours = parent.session == self._session.session_id
+            task = self.tasks.find(parent.msg_id) if ours else None
+            if self.comms is not None and (task is None or msg_type in COMM_MESSAGES):
+                self.comms.from_engine(message, task)
+            if task is None:  # caused by another client, or forgotten
                 return
             if msg_type == "status":
                 self._status(task, message)
                 return
-            if task.engine_id is None:
-                self._note_engine(task, message)
-            handler = self._output_handlers.get(msg_type)
-            if handler is not None:
-                handler(task, message)
-        except (*UNREADABLE, KeyError, TypeError) as e:
+        except UNREADABLE as e:
             _log.warning("Dropped a %s message: %s", msg_type, e)
             return
-        for callback in task.iopub_callbacks:
-            try:
-                callback(message)
-            except BaseException:  # noqa: BLE001  (a user's; this thread must go on)
-                _log.exception("A callback for output failed")
+        try:
+            if task.engine_id is None:
+                self._note_engine(task, message)
+            self.recorder.record(task, message)
+            if task.iopub_callbacks:
+                _call_back(task, message)
+        except (*UNREADABLE, KeyError, TypeError) as e:
+            _log.warning("Dropped a %s message: %s", msg_type, e)
+        # one that is malformed counts, too: nobody shall wait for another in its place
         task.output_seen += 1
-        self._check_output(task)
+        task.check_output()
 
     def _note_engine(self, task: MessageFuture, message: Message) -> None:
         # the scheduler chose it, and only the reply will say which
         uuid = message.metadata().get("engine", "")
         task.engine_id = task.metadata["engine_id"] = self._engines.id_of(uuid)
 
-    def _check_output(self, task: MessageFuture) -> None:
-        if task.output_done:
-            with self.lock:
-                self.tasks.awaiting_output.pop(task.msg_id, None)
-            task.check_output()
-
     def _status(self, task: MessageFuture, message: Message) -> None:
         # only engines that do not count their output say when they are idle
         if message.content()["execution_state"] == "idle" and task.output_expected is None:
             task.output_expected = task.output_seen
-            self._check_output(task)
-
-    def _stream(self, task: MessageFuture, message: Message) -> None:
-        content = message.content()
-        name = content["name"]
-        task.metadata[name] += content["text"]
-
-    def _error(self, task: MessageFuture, message: Message) -> None:
-        task.metadata["error"] = unwrap_exception(message.content())
-
-    def _execute_input(self, task: MessageFuture, message: Message) -> None:
-        task.metadata["execute_input"] = message.content()["code"]
-
-    def _execute_result(self, task: MessageFuture, message: Message) -> None:
-        task.metadata["execute_result"] = message.content()
-
-    def _display_data(self, task: MessageFuture, message: Message) -> None:
-        task.metadata["outputs"].append(message.content())
-
-    def _update_display_data(self, task: MessageFuture, message: Message) -> None:
-        content = message.content()
-        outputs = task.metadata["outputs"]
-        for place in places_of_display(outputs, content):
-            outputs[place] = content
-
-    def _data(self, task: MessageFuture, message: Message) -> None:
-        task.metadata["data"].update(deserialize(message.buffers))
+            task.check_output()
 
     # ---- engines and controller come and go
 
@@ -272,17 +242,11 @@ class Dispatcher:
             failed = self.tasks.on_engine(notice.uuid)
             for task in failed:
                 self.tasks.end(task.msg_id)
-            waiting = [
-                task
-                for task in self.tasks.awaiting_output.values()
-                if task.reply_metadata and task.reply_metadata.engine == notice.uuid
-            ]
-            for task in waiting:
-                del self.tasks.awaiting_output[task.msg_id]
         for task in failed:
             _fail(task, engine_died(notice.id, task.msg_id, notice.reason))
-        for task in waiting:  # the rest of their output went with the engine
-            _end_output(task)
+        for task in self.tasks.known():
+            if task.reply_metadata and task.reply_metadata.engine == notice.uuid:
+                _end_output(task)  # the rest of it went with the engine
 
     def on_closed(self) -> None:
         """The client was closed."""
@@ -296,14 +260,36 @@ class Dispatcher:
             if self.lost:
                 return
             self.lost = reason
-            awaiting = list(self.tasks.awaiting_output.values())
             failed = self.tasks.drain()
         for task in failed:
             _fail(task, self._lost_as(f"task {task.msg_id} has no result: {reason}"))
-        for task in awaiting:
+        for task in self.tasks.known():
             _end_output(task)
         self._engines.wake()
         self._on_shutdown(reason)
+
+
+def _explain(error: RemoteError) -> None:
+    """Say why a name that the user has just defined is not known on an engine."""
+    if not isinstance(error, NameError):
+        return
+    # the attribute `name` is not pickled
+    found = re.match(r"name '(\w+)' is not defined", error.evalue)
+    name = found[1] if found else None
+    if name in user_namespace():
+        error.add_note(
+            f"{name} is defined here, but not on the engine: the globals of a function are the"
+            f" engine's. To send it there: view.push({{{name!r}: {name}}})"
+        )
+
+
+def _call_back(task: MessageFuture, message: Message) -> None:
+    as_dict = message.as_dict()
+    for callback in list(task.iopub_callbacks):
+        try:
+            callback(as_dict)
+        except BaseException:  # noqa: BLE001  (a user's; the I/O thread must go on)
+            _log.exception("A callback for output failed")
 
 
 def _end_output(task: MessageFuture) -> None:

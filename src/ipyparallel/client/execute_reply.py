@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .tasks import MessageFuture
+from .ipython import get_shell
+from .metadata import Metadata
 
 _RED, _NO_COLOR = "\x1b[0;31m", "\x1b[0m"
 
@@ -38,16 +37,11 @@ class ExecuteReply:
         Its keys are attributes and items of the reply, too.
     """
 
-    def __init__(self, msg_id: str, content: dict[str, Any], task: MessageFuture) -> None:
+    def __init__(self, msg_id: str, content: dict[str, Any], metadata: Metadata) -> None:
         self.msg_id = msg_id
         self._content = content
-        self._task = task
+        self.metadata = metadata
         self.execution_count = content.get("execution_count")
-
-    @property
-    def metadata(self) -> Any:
-        """See the class."""
-        return self._task.metadata
 
     def __getitem__(self, key: str) -> Any:
         return self.metadata[key]
@@ -110,7 +104,7 @@ class ExecuteReply:
 
     def display(self) -> None:
         """Show the result: richly in a notebook, else as text."""
-        if running_shell() is None:
+        if get_shell() is None:
             print(self.as_text())  # noqa: T201
             return
         from IPython.display import display
@@ -162,12 +156,6 @@ class ExecuteReply:
         return self._repr_mime_("application/pdf")
 
 
-def running_shell() -> Any:
-    """The IPython shell this runs in, if any. Does not import IPython."""
-    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
-    return get_ipython() if get_ipython is not None else None
-
-
 def _colors_are_on() -> bool:
-    shell = running_shell()
+    shell = get_shell()
     return shell is not None and str(getattr(shell, "colors", "nocolor")).lower() != "nocolor"

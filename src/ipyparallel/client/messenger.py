@@ -7,17 +7,20 @@ from typing import Any, Protocol
 
 from ..error import EngineError
 from ..protocol.connection import ClientInfo
-from ..protocol.messages import ConnectionRequest, decode_connection_reply, encode
+from ..protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
 from ..protocol.session import Session, new_id
 from ..serialize.apply import pack_call
 from ..serialize.functions import PickledFunctions
+from ..serialize.limits import check_size
 from ..transport.addresses import is_local, is_loopback, reachable
 from ..transport.liveness import refused
+from .comms import CommRelay, kernel_here
 from .connection import Connection
 from .dispatch import Dispatcher
 from .engines import EngineTable
 from .history import History
 from .interrupts import InterruptsHeld
+from .recording import Recorder
 from .tasks import MessageFuture, TaskTable
 
 
@@ -25,6 +28,7 @@ class Owner(Protocol):
     """Who submits: a view."""
 
     label: str | None
+    track: bool
     history: History
 
 
@@ -52,11 +56,16 @@ class Messenger:
         self.history = History(self.session.id_prefix)
         self._functions = PickledFunctions()
         self._dispatcher = Dispatcher(self.session, self.engines, on_lost)
+        kernel = kernel_here()
+        self._comms = CommRelay(kernel, self) if kernel is not None else None
+        self._dispatcher.comms = self._comms
         self._token = new_id()
         self._interface = reachable(info.interface, info.location)
         self._connection = Connection(
             info, self._interface, self._dispatcher, b"token:" + self._token.encode()
         )
+        #: In bytes; see `check_size`.
+        self.max_message_size: int | None = None
         #: Whether the controller, and so this package's engines, read compact messages.
         self._compact = False
 
@@ -64,6 +73,16 @@ class Messenger:
     def tasks(self) -> TaskTable:
         """The tasks that have not ended."""
         return self._dispatcher.tasks
+
+    @property
+    def recorder(self) -> Recorder:
+        """Records output."""
+        return self._dispatcher.recorder
+
+    @property
+    def task_scheme(self) -> str:
+        """How the scheduler chooses engines."""
+        return self._info.task_scheme
 
     @property
     def lost(self) -> str:
@@ -108,10 +127,14 @@ class Messenger:
         """Close the connection; what has no result yet fails."""
         self._connection.close()
         self._dispatcher.on_closed()
+        if self._comms is not None:
+            self._comms.close()
 
     def abandon(self) -> None:
         """Like `close`, for finalizers; see `Connection.abandon`."""
         self._connection.abandon()
+        if self._comms is not None:
+            self._comms.close()
 
     # ---- sending
 
@@ -125,11 +148,39 @@ class Messenger:
         self._send(channel, [task], [frames])
         return task
 
+    def tell(
+        self,
+        uuid: str,
+        header: Header,
+        content: Any,
+        *,
+        metadata: Any = None,
+        buffers: Sequence[Any] = (),
+    ) -> None:
+        """Send an engine a message that has no reply.
+
+        Raises
+        ------
+        OSError
+            The client was closed.
+        """
+        frames = self.session.frame(header, content, metadata=metadata, buffers=buffers)
+        with InterruptsHeld():
+            self._connection.send("mux", [uuid.encode(), *frames])
+
     def pack(
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[bytes, list[Any]]:
-        """The content and the buffers of a call; see `pack_call`."""
-        return pack_call(func, args, kwargs, self._functions)
+        """The content and the buffers of a call; see `pack_call`.
+
+        Raises
+        ------
+        MessageTooLarge
+            Together they are larger than `max_message_size`.
+        """
+        content, buffers = pack_call(func, args, kwargs, self._functions)
+        check_size(buffers, self.max_message_size, func, "Client.max_message_size")
+        return content, buffers
 
     def submit_direct(
         self,
@@ -151,6 +202,8 @@ class Messenger:
         label = owner.label if label is None else label
         metadata = encode({"label": label, "count_output": True})
         foreign = self.engines.foreign
+        if msg_type == "execute_request":
+            check_size((content,), self.max_message_size, "execute", "Client.max_message_size")
         for engine_id in ids:
             try:
                 uuid = self.engines.uuid(engine_id)
@@ -173,7 +226,7 @@ class Messenger:
                 compact=self._compact and uuid not in foreign,
             )
             messages.append([uuid.encode(), *frames])
-        self._send("mux", tasks, messages)
+        self._send("mux", tasks, messages, owner.track)
         for task in tasks:
             self._record(task, owner)
         return tasks
@@ -192,19 +245,57 @@ class Messenger:
         frames = self.session.frame(
             header, content, metadata=metadata, buffers=buffers, compact=self._compact
         )
-        self._send("task", (task,), (frames,))
+        self._send("task", (task,), (frames,), owner.track)
         self._record(task, owner)
         return task
 
+    def submit(
+        self,
+        channel: str,
+        msg_type: str,
+        content: bytes,
+        buffers: Sequence[Any],
+        metadata: dict[str, Any],
+        uuid: str = "",
+        track: bool = False,
+        before: Callable[[MessageFuture], None] | None = None,
+    ) -> MessageFuture:
+        """Send one request of a task; for who does without a view."""
+        header = self.session.header(msg_type)
+        task = MessageFuture(header, label=metadata.get("label"), engine_uuid=uuid)
+        task.engine_id = self.engines.id_of(uuid)
+        if before is not None:
+            before(task)
+        frames = self.session.frame(
+            header,
+            content,
+            metadata=encode({**metadata, "count_output": True}),
+            buffers=buffers,
+            compact=self._compact and uuid not in self.engines.foreign,
+        )
+        if uuid:
+            frames.insert(0, uuid.encode())
+        self._send(channel, (task,), (frames,), track)
+        self.history.append(task.msg_id)
+        return task
+
+    def expect(self, task: MessageFuture) -> None:
+        """Expect a reply to something that is sent otherwise."""
+        self._dispatcher.expect((task,))
+
     def _send(
-        self, channel: str, tasks: Sequence[MessageFuture], messages: Sequence[list[Any]]
+        self,
+        channel: str,
+        tasks: Sequence[MessageFuture],
+        messages: Sequence[list[Any]],
+        track: bool = False,
     ) -> None:
         # expected before they are sent: the reply may be faster than we are
         with InterruptsHeld():
             self._dispatcher.expect(tasks)
             try:
-                for frames in messages:
-                    self._connection.send(channel, frames)
+                for task, frames in zip(tasks, messages, strict=True):
+                    task.memory = self._connection.send(channel, frames, track)
             except BaseException:
                 self._dispatcher.withdraw(tasks)
                 raise

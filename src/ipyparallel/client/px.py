@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ..error import AlreadyDisplayedError, IPythonError, collect_exceptions
-from .asyncresult import AsyncResult
+from ..error import AlreadyDisplayedError
 from .display.live import LiveOutput
+from .results import AsyncResult
 from .tasks import MessageFuture
+from .waiting import progress_bar
 
 if TYPE_CHECKING:
     from .client import Client
@@ -136,7 +137,7 @@ class Run:
         failed = [task for task in result._children if task.exception() is not None]
         if not failed:
             return
-        error = _as_one(failed, result._single)
+        error: Any = result._failure(failed)
         if live is None or not live.failed:
             raise error
         for task in failed:
@@ -168,8 +169,7 @@ def _bar(total: int, name: str) -> Any:
     with warnings.catch_warnings():
         # in a notebook without widgets it is made of text, which is no news
         warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm
-    return tqdm(total=total, desc=name, unit="tasks")
+        return progress_bar(total, name, "tasks")
 
 
 def _running(result: AsyncResult) -> list[MessageFuture]:
@@ -178,17 +178,6 @@ def _running(result: AsyncResult) -> list[MessageFuture]:
 
 def _engines_of(tasks: Sequence[MessageFuture]) -> list[int]:
     return sorted({task.engine_id for task in tasks if task.engine_id is not None})
-
-
-def _as_one(failed: Sequence[MessageFuture], single: bool) -> Any:
-    errors = [task.exception() for task in failed]
-    for error in errors:
-        if single or not isinstance(error, IPythonError):
-            return error
-    try:
-        collect_exceptions(errors, "%px")
-    except IPythonError as e:
-        return e
 
 
 def shown_in_one_line(error: Exception) -> Exception:

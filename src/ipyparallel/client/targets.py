@@ -12,6 +12,11 @@ from ..error import NoEnginesRegistered
 Targets = Any
 
 
+def is_all(targets: Targets) -> bool:
+    """Whether `targets` means all engines."""
+    return targets is None or (isinstance(targets, str) and targets == "all")
+
+
 def resolve(targets: Targets, ids: Sequence[int]) -> list[int]:
     """The engine ids that `targets` names.
 
@@ -33,7 +38,7 @@ def resolve(targets: Targets, ids: Sequence[int]) -> list[int]:
     """
     if not ids:
         raise NoEnginesRegistered
-    if targets is None or (isinstance(targets, str) and targets == "all"):
+    if is_all(targets):
         return list(ids)
     if isinstance(targets, (bool, str)):
         raise TypeError(f"targets must be ids, a slice of them or 'all', not {targets!r}")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
+import zmq
+
 from ..protocol.messages import Header, ReplyMetadata
 from ..protocol.session import parse_date
 from .metadata import Metadata
+from .recording import StreamText
 
 
 class MessageFuture(Future[Any]):
@@ -24,7 +28,10 @@ class MessageFuture(Future[Any]):
     engine_uuid : str
         The engine it was sent to; empty as long as the scheduler decides.
     iopub_callbacks : list of callable
-        Called with each output message, after it was recorded.
+        Called with each output message (a dict), after it was recorded, in the client's I/O thread.
+    tracker : Future
+        Done when the request was handed to ZeroMQ; its result is the ``zmq.MessageTracker`` of a
+        request whose memory is tracked, else None.
     """
 
     def __init__(
@@ -38,7 +45,11 @@ class MessageFuture(Future[Any]):
         self.engine_id: int | None = None
         #: The view that submitted it.
         self.owner = owner
-        self.iopub_callbacks: list[Callable[[Any], None]] = []
+        self.iopub_callbacks: list[Callable[[dict[str, Any]], None]] = []
+        #: Header of the cell that submitted it, in an IPython kernel; see `comms`.
+        self.cell: dict[str, Any] | None = None
+        #: Of a request whose memory is tracked.
+        self.memory: zmq.MessageTracker | None = None
         #: What the reply said, as it came.
         self.reply_header: Header | None = None
         self.reply_metadata: ReplyMetadata | None = None
@@ -46,6 +57,9 @@ class MessageFuture(Future[Any]):
         #: How many output messages have come, and how many there will be, once that is known.
         self.output_seen = 0
         self.output_expected: int | None = None
+        #: What streams have written, by their names, and how many bytes of rich output came.
+        self.streams: dict[str, StreamText] = {}
+        self.rich_output = 0
         self._metadata: Metadata | None = None
         self._output: Future[None] | None = None
 
@@ -58,6 +72,13 @@ class MessageFuture(Future[Any]):
                 if self.output_done:
                     self._output.set_result(None)
             return self._output
+
+    @property
+    def tracker(self) -> Future[Any]:
+        """See the class."""
+        future: Future[Any] = Future()
+        future.set_result(self.memory)
+        return future
 
     @property
     def output_done(self) -> bool:
@@ -75,16 +96,33 @@ class MessageFuture(Future[Any]):
     @property
     def metadata(self) -> Metadata:
         """What is known so far. The same dict for as long as this future lives."""
+        metadata = self._metadata or self._make_metadata()
+        if self.streams:
+            self.publish_streams()
+        return metadata
+
+    def _make_metadata(self) -> Metadata:
+        made = Metadata(
+            msg_id=self.msg_id,
+            label=self.label,
+            submitted=parse_date(self.header.date),
+            engine_uuid=self.engine_uuid or None,
+            engine_id=self.engine_id,
+        )
+        with _output_lock:  # the I/O thread makes it, too, and what it records is to be found
+            if self._metadata is None:
+                self._metadata = made
+            made = self._metadata
+        self._fill_metadata()
+        return made
+
+    def publish_streams(self) -> None:
+        """Put what streams have written into the metadata."""
         if self._metadata is None:
-            self._metadata = Metadata(
-                msg_id=self.msg_id,
-                label=self.label,
-                submitted=parse_date(self.header.date),
-                engine_uuid=self.engine_uuid or None,
-                engine_id=self.engine_id,
-            )
-            self._fill_metadata()
-        return self._metadata
+            self.metadata  # noqa: B018  (makes it, and comes back here)
+        else:
+            for name, stream in self.streams.items():
+                self._metadata[name] = stream.read()
 
     def _fill_metadata(self) -> None:
         metadata, reply = self._metadata, self.reply_metadata
@@ -120,7 +158,7 @@ class MessageFuture(Future[Any]):
         self.metadata.update(status="error", received=datetime.fromtimestamp(now, UTC))
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the reply; whether it came in time (seconds)."""
+        """Wait for the reply; whether it came within so many seconds."""
         try:
             self.exception(timeout)
         except TimeoutError:
@@ -128,40 +166,42 @@ class MessageFuture(Future[Any]):
         return True
 
 
-#: Guards the making of output futures. One lock for all: it is held for an instant.
+#: Guards the making of output futures and metadata. One lock for all: it is held for an instant.
 _output_lock = threading.Lock()
 
 
 class TaskTable:
-    """The tasks that have not ended, by message id, and by engine where that is known.
+    """The tasks that have not ended, and those that have and that somebody still holds, by id.
 
     Used under the client's lock, except for reading.
     """
 
     def __init__(self) -> None:
         self.pending: dict[str, MessageFuture] = {}
-        #: Ended, but some of their output is still to come.
-        self.awaiting_output: dict[str, MessageFuture] = {}
+        self._known: weakref.WeakValueDictionary[str, MessageFuture] = weakref.WeakValueDictionary()
 
     def add(self, task: MessageFuture) -> None:
         """A task was, or is about to be, submitted."""
-        self.pending[task.msg_id] = task
+        self.pending[task.msg_id] = self._known[task.msg_id] = task
 
     def find(self, msg_id: str) -> MessageFuture | None:
-        """The task of that id, if anything of it is still to come."""
-        return self.pending.get(msg_id) or self.awaiting_output.get(msg_id)
+        """The task of that id, if it is pending, or somebody holds it."""
+        return self._known.get(msg_id)
+
+    def known(self) -> list[MessageFuture]:
+        """All tasks that `find` finds."""
+        return list(self._known.values())
 
     def end(self, msg_id: str) -> MessageFuture | None:
-        """A task has ended: take it out."""
+        """A task has ended."""
         return self.pending.pop(msg_id, None)
 
     def on_engine(self, uuid: str) -> list[MessageFuture]:
-        """The tasks that were sent to this engine by the client itself."""
+        """The pending tasks that were sent to this engine by the client itself."""
         return [task for task in list(self.pending.values()) if task.engine_uuid == uuid]
 
     def drain(self) -> list[MessageFuture]:
-        """All tasks; none is left."""
+        """All pending tasks; none is left."""
         tasks = list(self.pending.values())
         self.pending.clear()
-        self.awaiting_output.clear()
         return tasks

@@ -1,15 +1,17 @@
-"""Waiting for engines to come."""
+"""Waiting: for engines to come, and with a bar that shows how far it is."""
 
 from __future__ import annotations
 
 import os
-import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from importlib import import_module
 from typing import Any
 
 from ..error import ControllerLost, EngineError
 from .engines import EngineEvent, EngineTable
+from .ipython import get_shell
 
 
 def wait_for_engines(
@@ -95,12 +97,63 @@ def _left(event: EngineEvent) -> EngineError:
 
 
 def _in_ipython() -> bool:
-    ipython = sys.modules.get("IPython")
     non_interactive = os.environ.get("IPP_NONINTERACTIVE", "") not in ("", "0")
-    return not non_interactive and ipython is not None and ipython.get_ipython() is not None
+    return not non_interactive and get_shell() is not None
 
 
 def _bar(n: int) -> Any:
-    from tqdm.auto import tqdm
+    return progress_bar(n, "", "engine")
 
-    return tqdm(total=n, unit="engine")
+
+# ---- with a bar
+
+
+def progress_bar(total: int, desc: str, unit: str, widget: bool | None = None) -> Any:
+    """A tqdm bar.
+
+    Parameters
+    ----------
+    widget : bool, optional
+        Whether it is a notebook widget; by default in a notebook that can show one.
+    """
+    kind = "auto" if widget is None else "notebook" if widget else "std"
+    return import_module(f"tqdm.{kind}").tqdm(total=total, desc=desc, unit=unit)
+
+
+def show_progress(
+    ended: Callable[[float], bool],
+    progress: Callable[[], int],
+    *,
+    total: int,
+    desc: str,
+    unit: str,
+    interval: float,
+    timeout: float | None,
+    widget: bool | None = None,
+) -> None:
+    """Wait, and show how far it is, until the end or the timeout.
+
+    Parameters
+    ----------
+    ended : callable
+        Waits for that many seconds; says whether it is the end.
+    progress : callable
+        How many of `total` there are so far.
+    interval : float
+        Seconds between updates.
+    timeout : float, optional
+        Seconds; None or a negative number: for ever.
+    """
+    deadline = deadline_after(timeout)
+    with progress_bar(total, desc, unit, widget) as bar:
+        while True:
+            left = None if deadline is None else deadline - time.monotonic()
+            is_end = ended(interval if left is None else max(0.0, min(interval, left)))
+            bar.update(progress() - bar.n)
+            if is_end or (left is not None and left <= interval):
+                return
+
+
+def deadline_after(timeout: float | None) -> float | None:
+    """The moment that many seconds from now; None for None and for a negative number."""
+    return None if timeout is None or timeout < 0 else time.monotonic() + timeout

@@ -18,7 +18,7 @@ from typing import Any
 import zmq
 
 from ..error import EngineError, describe_exception
-from ..protocol.messages import UNREADABLE
+from ..protocol.messages import COMM_MESSAGES, UNREADABLE
 from ..protocol.session import Message, Session
 from ..transport.sockets import receive, send
 from . import link
@@ -118,7 +118,8 @@ class RequestRelay:
                 raise
             self._refuse(message)
         else:
-            self._queues.requested(_text(engine), message.header.msg_id)
+            if message.header.msg_type not in COMM_MESSAGES:
+                self._queues.requested(_text(engine), message.header.msg_id)
 
     def _on_engine(self, frames: list[Any]) -> None:
         message = self._read(frames)
@@ -157,6 +158,8 @@ class RequestRelay:
         """Tell a client that the engine it asked is not there."""
         uuid = _text(request.idents[1])
         self._log.warning("Refused a %s: no engine %s", request.header.msg_type, uuid)
+        if request.header.msg_type in COMM_MESSAGES:
+            return  # they have no reply
         reply = self._session.message(
             request.header.msg_type.replace("_request", "_reply"),
             describe_exception(EngineError(f"engine {uuid} cannot be reached")),

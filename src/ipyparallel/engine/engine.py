@@ -174,7 +174,8 @@ class Engine:
 
     def _make_kernel(self) -> IPythonParallelKernel:
         session = KernelSession(self._session)
-        kernel = IPythonParallelKernel(
+        # the one of this process, as widgets look for it
+        kernel: IPythonParallelKernel = IPythonParallelKernel.instance(
             parent=self._parent,
             session=session,
             ident=self._uuid,

@@ -11,6 +11,7 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets import Any as AnyTrait
 from traitlets import Integer, Type, observe
 
+from ..protocol.messages import COMM_MESSAGES
 from ..serialize.exceptions import attach_exception
 from .interrupts import interruptible
 from .output import KernelSession
@@ -56,6 +57,8 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
         super().__init__(**kwargs)
         # ipykernel asks this object which thread user code runs in
         self.shell_channel_thread = SimpleNamespace(parent_thread=threading.current_thread())
+        for msg_type in COMM_MESSAGES:  # they call what the user has attached to widgets
+            interruptible(self.shell_handlers[msg_type])
 
     def pre_handler_hook(self) -> None:
         """Not needed: see `interrupts`."""

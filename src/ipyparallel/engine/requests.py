@@ -17,7 +17,7 @@ from typing import Any
 import zmq
 
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import UNREADABLE, decode, decode_request_metadata
+from ..protocol.messages import COMM_MESSAGES, UNREADABLE, decode_request_metadata
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.sockets import receive
@@ -137,7 +137,7 @@ class Requests:
         self._pump()
 
     async def _handle(self, channel: Channel, message: Message) -> None:
-        """Have the kernel handle a Jupyter request, such as ``execute_request``."""
+        """Have the kernel handle a Jupyter message, such as ``execute_request``."""
         handler = self._kernel.shell_handlers.get(message.header.msg_type)
         try:
             if handler is None:
@@ -146,14 +146,24 @@ class Requests:
             request = as_dict(message)
         except UNREADABLE as e:
             self._log.warning("Refused a request: %s", e)
-            channel.send(self._runner.refuse(message, e))
+            self._refuse(channel, message, e)
             return
         try:
             await self._run_handler(handler, channel, message, request, counted)
         except BaseException as e:  # noqa: BLE001  (whatever it was, there must be a reply)
+            if message.header.msg_type in COMM_MESSAGES:
+                self._kernel.traceback_of(
+                    e
+                )  # the user's callback was interrupted, or wants to exit
+                return
             self._log.error("A request failed inside the engine", exc_info=e)
             # if the reply was sent before, the client does not wait for this one any more
-            channel.send(self._runner.refuse(message, e))
+            self._refuse(channel, message, e)
+
+    def _refuse(self, channel: Channel, message: Message, error: BaseException) -> None:
+        """Answer that a message could not be handled, if it is one that is answered."""
+        if message.header.msg_type not in COMM_MESSAGES:
+            channel.send(self._runner.refuse(message, error))
 
     async def _run_handler(
         self,
@@ -166,10 +176,10 @@ class Requests:
         kernel = self._kernel
         session: KernelSession = kernel.session
         kernel.set_parent(message.idents, request, "shell")
-        if counted:
-            session.begin_count(message.header.msg_id)
-        else:
+        if not counted:
             kernel._publish_status("busy", "shell")
+        elif message.header.msg_type not in COMM_MESSAGES:
+            session.begin_count(message.header.msg_id)
         kernel.pre_handler_hook()
         try:
             result = handler(ReplyStream(channel), message.idents, request)
@@ -263,15 +273,7 @@ def as_dict(message: Message) -> dict[str, Any]:
     ValueError, RecursionError
         It is malformed.
     """
-    request = {
-        "header": decode(message.header_frame),
-        "msg_id": message.header.msg_id,
-        "msg_type": message.header.msg_type,
-        "parent_header": decode(message.parent_frame),
-        "metadata": message.metadata(),
-        "content": message.content(),
-        "buffers": [memoryview(buffer) for buffer in message.buffers],
-    }
+    request = message.as_dict()
     for part in ("parent_header", "content"):
         if not isinstance(request[part], dict):
             raise ValueError(f"{part} of {message.header.msg_type} is not an object")
@@ -279,4 +281,8 @@ def as_dict(message: Message) -> dict[str, Any]:
         request["content"].get("code"), str
     ):
         raise ValueError("content of execute_request has no code")
+    if message.header.msg_type in COMM_MESSAGES and not isinstance(
+        request["content"].get("comm_id"), str
+    ):
+        raise ValueError(f"content of {message.header.msg_type} has no comm_id")
     return request

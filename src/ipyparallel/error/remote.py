@@ -288,6 +288,11 @@ class CompositeError(RemoteError, ExceptionGroup[Exception]):
         return CompositeError(self.msg, excs)
 
     @property
+    def message(self) -> str:
+        """The text, as `str` gives it."""
+        return str(self)
+
+    @property
     def elist(self) -> list[Failure]:
         """See the class."""
         return [_as_failure(exception) for exception in self.exceptions]
@@ -429,15 +434,26 @@ def collect_exceptions(results: Any, method: str = "unspecified") -> Any:
     CompositeError
         At least one result is an exception of this package.
     """
+    error = compose_exceptions(results.values() if isinstance(results, dict) else results, method)
+    if error is not None:
+        raise error
+    return results
+
+
+def compose_exceptions(results: Iterable[Any], method: str) -> CompositeError | None:
+    """The one exception that stands for all those among the results; None if there are none.
+
+    Those of this package count; others are values that a task returned.
+    """
     failures: list[Exception] = []
-    for result in results.values() if isinstance(results, dict) else results:
+    for result in results:
         if isinstance(result, CompositeError):
             failures += result.exceptions
         elif isinstance(result, IPythonError):
             failures.append(result)
-    if failures:
-        raise CompositeError(f"one or more exceptions raised in: {method}", failures)
-    return results
+    if not failures:
+        return None
+    return CompositeError(f"one or more exceptions raised in: {method}", failures)
 
 
 def _origin(info: EngineInfo) -> str:

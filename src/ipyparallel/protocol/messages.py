@@ -21,6 +21,9 @@ EMPTY = b"{}"
 #: not among msgspec's own errors, which are ValueErrors too.
 UNREADABLE = (ValueError, RecursionError)
 
+#: Jupyter messages that have no reply.
+COMM_MESSAGES = frozenset({"comm_open", "comm_msg", "comm_close"})
+
 _encoder = msgspec.json.Encoder()
 
 

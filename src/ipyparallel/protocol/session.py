@@ -80,6 +80,25 @@ class Message:
         """The metadata as dicts and lists."""
         return msgspec.json.decode(self.metadata_frame)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The message in the form that Jupyter's own code has it.
+
+        Raises
+        ------
+        ValueError, RecursionError
+            It is malformed.
+        """
+        header = msgspec.json.decode(self.header_frame)
+        return {
+            "header": header,
+            "msg_id": self.header.msg_id,
+            "msg_type": self.header.msg_type,
+            "parent_header": msgspec.json.decode(self.parent_frame),
+            "metadata": self.metadata(),
+            "content": self.content(),
+            "buffers": [memoryview(buffer) for buffer in self.buffers],
+        }
+
     def read_content(self, kind: type[Any]) -> Any:
         """The content as a struct of the type `kind`; ValueError names what is wrong with it."""
         try:

@@ -97,5 +97,17 @@ def send(socket: zmq.Socket[bytes], frames: list[Any]) -> None:
     last = len(frames) - 1
     for at, frame in enumerate(frames):
         more = zmq.SNDMORE if at < last else 0
-        small = type(frame) is bytes and len(frame) < NO_COPY
-        socket.send(frame, more, copy=small)
+        socket.send(frame, more, copy=len(frame) < NO_COPY)
+
+
+def send_tracked(socket: zmq.Socket[bytes], frames: list[Any]) -> zmq.MessageTracker:
+    """Like `send`; tells when ZeroMQ does not need the memory of the large buffers any more."""
+    last = len(frames) - 1
+    trackers = []
+    for at, frame in enumerate(frames):
+        more = zmq.SNDMORE if at < last else 0
+        if len(frame) < NO_COPY:
+            socket.send(frame, more)
+        else:
+            trackers.append(socket.send(frame, more, copy=False, track=True))
+    return zmq.MessageTracker(*trackers)

@@ -132,14 +132,16 @@ def table():
     return TaskTable()
 
 
-def test_a_task_is_found_until_nothing_of_it_is_to_come(tasks, table):
+def test_a_task_is_found_as_long_as_somebody_holds_it(tasks, table):
     task = tasks.make()
+    msg_id = task.msg_id
     table.add(task)
-    assert table.find(task.msg_id) is task
-    assert table.end(task.msg_id) is task
-    assert table.find(task.msg_id) is None
-    table.awaiting_output[task.msg_id] = task
-    assert table.find(task.msg_id) is task
+    assert table.find(msg_id) is task
+    assert table.end(msg_id) is task
+    assert table.find(msg_id) is task
+    del task
+    assert table.find(msg_id) is None
+    assert table.known() == []
 
 
 def test_a_task_ends_once(tasks, table):
@@ -165,6 +167,8 @@ def test_tasks_sent_to_an_engine_are_found_by_it(tasks, table):
 def test_drained_it_is_empty(tasks, table):
     first, second = tasks.many(2)
     table.add(first)
-    table.awaiting_output[second.msg_id] = second
+    table.add(second)
+    table.end(second.msg_id)
     assert table.drain() == [first]
-    assert (table.pending, table.awaiting_output) == ({}, {})
+    assert table.pending == {}
+    assert set(table.known()) == {first, second}

@@ -101,4 +101,4 @@ class _Outputs:
 
     def _result(self, task: MessageFuture) -> None:
         if result := task.metadata["execute_result"]:
-            self._screen.result(ExecuteReply(task.msg_id, result, task))
+            self._screen.result(ExecuteReply(task.msg_id, result, task.metadata))

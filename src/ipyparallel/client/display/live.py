@@ -169,7 +169,7 @@ class _Page:
         elif kind == "update":
             self.update(engine, what)
         elif kind == "result":
-            self._screen.result(ExecuteReply(task.msg_id, what, task))
+            self._screen.result(ExecuteReply(task.msg_id, what, task.metadata))
         elif kind == "error":
             self._screen.error(what)
 

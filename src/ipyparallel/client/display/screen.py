@@ -6,13 +6,14 @@ import sys
 from typing import Any
 
 from ...error import CompositeError, RemoteError
-from ..execute_reply import ExecuteReply, running_shell
+from ..execute_reply import ExecuteReply
+from ..ipython import get_shell
 from .text import Prefixes
 
 
 def in_kernel() -> bool:
     """Whether this is a Jupyter kernel, whose output is shown in the cells of a frontend."""
-    return getattr(running_shell(), "kernel", None) is not None
+    return getattr(get_shell(), "kernel", None) is not None
 
 
 class Screen:
@@ -25,7 +26,7 @@ class Screen:
     """
 
     def __init__(self, prefixed: bool = True) -> None:
-        self.rich = running_shell() is not None
+        self.rich = get_shell() is not None
         self._in_kernel = in_kernel()
         self._prefixed = prefixed
         self._prefixes = Prefixes(one_screen=not self._in_kernel)

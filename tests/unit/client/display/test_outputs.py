@@ -10,9 +10,11 @@ import pytest
 from ipyparallel.client.display import LiveOutput, display_outputs
 from ipyparallel.client.display.waiting import wait_for_output
 from ipyparallel.client.execute_reply import ExecuteReply
+from ipyparallel.client.recording import StreamText
 from ipyparallel.client.tasks import MessageFuture
-from ipyparallel.error import RemoteError, unwrap_exception
+from ipyparallel.error import RemoteError
 from ipyparallel.protocol.session import Session
+from ipyparallel.serialize.exceptions import read_exception
 
 SESSION = Session(b"")
 
@@ -20,6 +22,9 @@ SESSION = Session(b"")
 def task_on(engine: int, *, done: bool = True, **shown: Any) -> MessageFuture:
     task = MessageFuture(SESSION.header("execute_request"))
     task.engine_id = engine
+    for name in ("stdout", "stderr"):
+        if text := shown.pop(name, ""):
+            write(task, text, name)
     task.metadata.update(shown)
     if done:
         task.output_expected = 0
@@ -140,12 +145,12 @@ def announce(task: MessageFuture, kind: str, content: Any) -> None:
 
 def fail(task: MessageFuture, *traceback: str) -> None:
     content = {"ename": "E", "evalue": "v", "traceback": traceback}
-    task.metadata["error"] = unwrap_exception(content)
+    task.metadata["error"] = read_exception(content)
     announce(task, "error", content)
 
 
 def write(task: MessageFuture, text: str, name: str = "stdout") -> None:
-    task.metadata[name] += text
+    task.streams.setdefault(name, StreamText(10**6)).write(text)
     announce(task, "stream", {"name": name, "text": text})
 
 
@@ -209,7 +214,7 @@ def test_what_cannot_be_shown_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_reply() -> None:
     task = task_on(3, execute_result=result("[1, 2]", 5))
-    reply = ExecuteReply(task.msg_id, {"execution_count": 5}, task)
+    reply = ExecuteReply(task.msg_id, {"execution_count": 5}, task.metadata)
     assert repr(reply) == "<ExecuteReply[5]: [1, 2]>"
     assert reply.as_text() == "Out[3:5]: [1, 2]"
     assert reply.as_text(color=True) == "\x1b[0;31mOut[3:5]: \x1b[0m[1, 2]"
@@ -225,13 +230,15 @@ def test_reply() -> None:
 
 def test_long_and_multiline_replies() -> None:
     text = "0123456789\n" * 4
-    reply = ExecuteReply("", {"execution_count": 1}, task_on(0, execute_result=result(text)))
+    reply = ExecuteReply(
+        "", {"execution_count": 1}, task_on(0, execute_result=result(text)).metadata
+    )
     assert repr(reply) == f"<ExecuteReply[1]: {text[:29]}...>"
     assert reply.as_text() == f"Out[0:1]: \n{text}"
 
 
 def test_a_reply_without_a_result() -> None:
-    reply = ExecuteReply("", {"execution_count": 2}, task_on(0))
+    reply = ExecuteReply("", {"execution_count": 2}, task_on(0).metadata)
     assert (repr(reply), reply.as_text(), reply.data) == ("<ExecuteReply[2]: >", "", {})
     assert reply._repr_html_() is None
 
@@ -242,7 +249,9 @@ def test_rich_replies_keep_their_metadata() -> None:
         "metadata": {"image/png": {"width": 10}},
         "execution_count": 1,
     }
-    reply = ExecuteReply("", {}, task_on(1, execute_result=content, data={"large": object()}))
+    reply = ExecuteReply(
+        "", {}, task_on(1, execute_result=content, data={"large": object()}).metadata
+    )
     assert reply._repr_png_() == ("cG5n", {"width": 10})
     rich, metadata = reply._repr_mimebundle_()
     assert rich == {"image/png": "cG5n"}

@@ -1,0 +1,143 @@
+"""What a client asks of engines besides work: signals, an empty namespace, their end."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from ..error import EngineError
+from .jobs import Jobs, msg_ids_of
+from .messenger import Messenger
+from .results import AsyncResult
+from .targets import Targets, is_all, resolve
+
+
+class ControlMethods:
+    """The part of `Client` that talks to engines on the control channel."""
+
+    _messenger: Messenger
+    block: bool
+
+    def _resolve(self, targets: Targets) -> list[int]:
+        return resolve(targets, self._messenger.engines.ids)
+
+    def queue_status(self, targets: Targets = "all", verbose: bool = False) -> dict[Any, Any]:
+        """How much each engine has to do.
+
+        Parameters
+        ----------
+        targets : optional
+            Which engines; for an int, the dict of that engine alone.
+        verbose : bool
+            Message ids instead of numbers.
+
+        Returns
+        -------
+        dict
+            By engine id ``queue`` (direct tasks), ``tasks`` (balanced tasks), ``completed``; and
+            ``unassigned``: tasks that wait for an engine.
+        """
+        # without engines there may still be tasks that wait for one
+        ids = None if is_all(targets) else self._resolve(targets)
+        content = {"targets": ids, "verbose": verbose}
+        status = self._messenger.request("query", "queue_request", content).result()
+        status.pop("status")
+        by_id = {int(key) if key.isdigit() else key: value for key, value in status.items()}
+        if isinstance(targets, int) and ids:
+            return dict(by_id[ids[0]])
+        return by_id
+
+    def send_signal(
+        self, sig: int | str, targets: Targets = None, block: bool | None = None
+    ) -> AsyncResult:
+        """Send a signal to engines.
+
+        Parameters
+        ----------
+        sig : int or str
+            Number or name, such as ``'SIGINT'``; what it means is up to the engine's system.
+            SIGINT raises KeyboardInterrupt in the code that runs, if any.
+        targets : optional
+            Which engines; by default all.
+        block : bool, optional
+            Whether to wait until it was sent.
+        """
+        return self._control("signal_request", {"sig": sig}, targets, block)
+
+    def clear(self, targets: Targets = None, block: bool | None = None) -> AsyncResult:
+        """Empty the namespace of engines, after the tasks that they run now."""
+        return self._control("clear_request", {}, targets, block)
+
+    def abort(
+        self, jobs: Jobs = None, targets: Targets = None, block: bool | None = None
+    ) -> AsyncResult:
+        """Have tasks that have not begun on their engine not run.
+
+        Parameters
+        ----------
+        jobs : optional
+            Message ids or results; by default everything outstanding.
+
+        Raises
+        ------
+        TypeError
+            Something else was given.
+        """
+        if jobs is None:
+            msg_ids = list(self._messenger.tasks.pending)
+        else:
+            msg_ids = []
+            single = isinstance(jobs, (str, int, Future))
+            for job in [jobs] if single else jobs:  # type: ignore[union-attr]
+                if not isinstance(job, (str, AsyncResult)):
+                    raise TypeError(f"jobs must be message ids or results, not {job!r}")
+                msg_ids += msg_ids_of(job, self._messenger.history)
+        if not msg_ids:
+            # to an engine, an empty list means all executions that wait, whoever sent them
+            return AsyncResult(None, [], fname="abort")
+        return self._control("abort_request", {"msg_ids": msg_ids}, targets, block)
+
+    def shutdown(
+        self,
+        targets: Targets = "all",
+        restart: bool = False,
+        hub: bool = False,
+        block: bool | None = None,
+    ) -> None:
+        """Stop engines, or the whole cluster.
+
+        Parameters
+        ----------
+        targets : optional
+            Which engines.
+        hub : bool
+            Stop all engines and the controller, and close this client.
+        """
+        if restart:
+            raise NotImplementedError("engines cannot be restarted through the client")
+        if hub:
+            targets = "all"
+        if self._messenger.engines.ids:
+            self._control("shutdown_request", {"restart": False}, targets, block=hub or block)
+        if hub:
+            self._messenger.request("query", "shutdown_request", {}).wait(5)
+            self.close()
+
+    def close(self, linger: float | None = None) -> None:
+        """See `Client.close`."""
+        raise NotImplementedError
+
+    def _control(
+        self, msg_type: str, content: dict[str, Any], targets: Targets, block: bool | None
+    ) -> AsyncResult:
+        tasks = []
+        for engine_id in self._resolve(targets):
+            try:
+                uuid = self._messenger.engines.uuid(engine_id)
+            except KeyError:
+                raise EngineError(f"engine {engine_id} is gone") from None
+            tasks.append(self._messenger.request("control", msg_type, content, uuid))
+        result = AsyncResult(None, tasks, fname=msg_type.removesuffix("_request"))
+        if self.block if block is None else block:
+            result.get()
+        return result

@@ -1,0 +1,40 @@
+"""The IPython that the client lives in, if it does."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ..error import RemoteError
+
+
+def get_shell() -> Any:
+    """The running IPython shell, or None. IPython is not imported to find out."""
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()
+
+
+def show_remote_errors(shell: Any) -> None:
+    """Have IPython show remote errors by their remote tracebacks.
+
+    It would do so for one of its own accord (``_render_traceback_``), but not for a group of them,
+    nor for one that was raised while a group was handled: those it leaves to Python.
+    """
+    others, show_others = shell.custom_exceptions, shell.CustomTB
+    if RemoteError in others:
+        return
+
+    def show(shell: Any, kind: Any, value: Any, tb: Any, tb_offset: Any = None) -> list[str]:
+        if not isinstance(value, RemoteError):
+            shown: list[str] = show_others(kind, value, tb, tb_offset)
+            return shown
+        # for %debug and %tb
+        sys.last_type, sys.last_value, sys.last_traceback = kind, value, tb
+        shell.InteractiveTB.tb = tb
+        lines = value._render_traceback_()
+        shell._showtraceback(kind, value, lines)
+        if shell.call_pdb:
+            shell.debugger(force=True)
+        return lines
+
+    shell.set_custom_exc((*others, RemoteError), show)

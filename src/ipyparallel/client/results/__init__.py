@@ -1,0 +1,7 @@
+"""Results that are on their way: futures of one call on one or more engines."""
+
+from .iteration import as_completed
+from .mapped import AsyncMapResult
+from .result import AsyncResult
+
+__all__ = ["AsyncMapResult", "AsyncResult", "as_completed"]

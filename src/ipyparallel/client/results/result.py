@@ -1,0 +1,474 @@
+"""Results that are on their way."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    CancelledError,
+    Future,
+)
+from concurrent.futures import wait as wait_for_futures
+from typing import TYPE_CHECKING, Any
+
+from ...error import IPythonError, compose_exceptions
+from ..display import LiveOutput, display_outputs
+from ..interrupts import InterruptsHeld
+from ..tasks import MessageFuture
+from ..waiting import deadline_after, show_progress
+from .info import TaskInfo
+from .iteration import OUTPUT_GRACE, InTurnResult
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+#: What a result is made from: one task, or several, or their message ids.
+Children = MessageFuture | str | Sequence[MessageFuture | str]
+
+
+class AsyncResult(TaskInfo, InTurnResult):
+    """The result of a call on one or more engines.
+
+    A future of `concurrent.futures`, so that `wait` and `as_completed` from there take it; it can
+    be awaited, too. What is known besides the result is there without waiting: ``ar.stdout``,
+    ``ar['engine_id']``.
+
+    Parameters
+    ----------
+    client : Client
+    children : MessageFuture or message id, or list of them
+        One alone makes the result a single one: not a list.
+    fname : str
+        Name of what was called.
+    targets : optional
+        The engines.
+    owner : bool
+        Accepted for compatibility: the client keeps no results.
+    return_exceptions : bool
+        Whether failures are results as well.
+    chunk_sizes : list of int, optional
+        How many items each child stands for.
+    """
+
+    #: How many elements `DirectView.scatter` gave to each engine.
+    _scatter_lengths: list[int]
+
+    def __init__(
+        self,
+        client: Client | None,
+        children: Children,
+        fname: str = "unknown",
+        targets: Any = None,
+        owner: bool = False,
+        return_exceptions: bool = False,
+        chunk_sizes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.owner = owner
+        self._client = client
+        self._targets = targets
+        self._single = isinstance(children, (MessageFuture, str))
+        listed = [children] if isinstance(children, (MessageFuture, str)) else children
+        self._children = [_task(client, child) for child in listed]
+        self._fname = fname
+        self._return_exceptions = return_exceptions
+        self._chunk_sizes = chunk_sizes
+        self.set_running_or_notify_cancel()
+        if not self._children:
+            self.set_result(self._join([]))
+        completion = _Completion(self)
+        with InterruptsHeld():
+            for child in self._children:
+                child.add_done_callback(completion)
+
+    def __repr__(self) -> str:
+        if not self.done():
+            state = "pending"
+        else:
+            state = "failed" if self.exception() else "finished"
+        return f"<{type(self).__name__}({self._fname}): {state}>"
+
+    # ---- completion
+
+    def _complete(self) -> None:
+        """All tasks have ended."""
+        failure = None if self._return_exceptions else self._failure(self._children)
+        if failure is not None:
+            self.set_exception(failure)
+            return
+        try:
+            result = self._whole()
+        except Exception as e:  # noqa: BLE001  (joining calls the user's classes)
+            self.set_exception(e)
+        else:
+            self.set_result(result)
+
+    def _whole(self) -> Any:
+        """The result, with exceptions in the place of what failed."""
+        results = [_outcome(child) for child in self._children]
+        return results[0] if self._single else self._join(results)
+
+    def _join(self, results: list[Any]) -> Any:
+        return results
+
+    def _failure(self, children: Sequence[MessageFuture]) -> BaseException | None:
+        """What failed of these: the one error, or all of them as one."""
+        errors = [error for child in children if (error := child.exception()) is not None]
+        for error in errors:
+            # not remote: unpickling the result failed here, for example
+            if self._single or not isinstance(error, IPythonError):
+                return error
+        return compose_exceptions(errors, self._fname)
+
+    # ---- waiting
+
+    def get(
+        self,
+        timeout: float | None = None,
+        return_exceptions: bool | None = None,
+        return_when: str | None = None,
+    ) -> Any:
+        """Wait for the result and return it.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait; None or a negative number: for ever.
+        return_exceptions : bool, optional
+            Return failures as results instead of raising them.
+        return_when : {'ALL_COMPLETED', 'FIRST_EXCEPTION'}, optional
+            Whether to raise as soon as one task has failed, or when all have ended.
+
+        Raises
+        ------
+        TimeoutError
+            The result is not there in time.
+        RemoteError
+            The call failed on its engine; it is of the original type, too. A `CompositeError` if
+            the call was sent to several.
+        EngineError
+            The engine died.
+        """
+        deadline = deadline_after(timeout)
+        if return_when == FIRST_COMPLETED:
+            warnings.warn(
+                "get returns all of the result; to have what comes first, iterate, or use wait",
+                UserWarning,
+                stacklevel=2,
+            )
+        elif return_when == FIRST_EXCEPTION and not return_exceptions:
+            done, _ = self._wait_for_tasks(timeout, FIRST_EXCEPTION)
+            if (failure := self._failure(done)) is not None:
+                raise failure
+        if not self.wait(timeout):
+            raise TimeoutError("Result not ready.")
+        self._wait_for_announced_output(deadline)
+        if return_exceptions is None or return_exceptions == self._return_exceptions:
+            return self.result()
+        if not return_exceptions and (failure := self._failure(self._children)) is not None:
+            raise failure
+        return self._whole()
+
+    def _wait_for_announced_output(self, deadline: float | None) -> None:
+        """Wait for the output that replies say there is: it takes another way, and is near."""
+        if all(child.output_done or child.output_expected is None for child in self._children):
+            return
+        left = OUTPUT_GRACE if deadline is None else deadline - time.monotonic()
+        self.wait_for_output(max(0.0, min(left, OUTPUT_GRACE)))
+
+    @property
+    def r(self) -> Any:
+        """The result, waited for; see `get`."""
+        return self.get()
+
+    def wait(self, timeout: float | None = -1, return_when: str | None = None) -> Any:
+        """Wait until the result is there.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None or a negative number: for ever.
+        return_when : {'ALL_COMPLETED', 'FIRST_COMPLETED', 'FIRST_EXCEPTION'}, optional
+            As for `concurrent.futures.wait`.
+
+        Returns
+        -------
+        bool, or (set of AsyncResult, set of AsyncResult)
+            Whether it is there. With `return_when`, what has ended, and what has not: parts of
+            this; see `split`.
+        """
+        if return_when is not None:
+            done, _ = self._wait_for_tasks(timeout, return_when)
+            parts = dict(zip(self._children, self.split(), strict=True))
+            ended = {parts[child] for child in done}
+            return ended, set(parts.values()) - ended
+        try:
+            self.exception(_seconds(timeout))
+        except TimeoutError:
+            return self.done()
+        return True
+
+    def _wait_for_tasks(
+        self, timeout: float | None, return_when: str
+    ) -> tuple[list[MessageFuture], list[MessageFuture]]:
+        done, _ = wait_for_futures(self._children, _seconds(timeout), return_when)
+        return (
+            [child for child in self._children if child in done],
+            [child for child in self._children if child not in done],
+        )
+
+    def ready(self) -> bool:
+        """Whether the result is there."""
+        return self.done()
+
+    def successful(self) -> bool:
+        """Whether nothing failed.
+
+        Raises
+        ------
+        RuntimeError
+            The result is not there yet.
+        """
+        if not self.done():
+            raise RuntimeError("Not ready: call wait() or get() first.")
+        return all(child.exception() is None for child in self._children)
+
+    def wait_for_output(self, timeout: float | None = -1) -> bool:
+        """Wait until all output is there, too; whether it is, after so many seconds."""
+        deadline = deadline_after(timeout)
+        for child in self._children:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                child.output.result(left)
+            except TimeoutError:
+                if not child.output_done:
+                    return False
+        return True
+
+    def stream_output(self) -> LiveOutput:
+        """A context in which output is shown as it comes, what has come before included."""
+        return LiveOutput(self._children)
+
+    def display_outputs(self, groupby: str = "type", result_only: bool = False) -> None:
+        """Show what the tasks have written, displayed and returned; see `display`.
+
+        Parameters
+        ----------
+        groupby : {'type', 'engine', 'order'}
+            All text first, then all that was displayed, then the results; or all of each engine
+            together; or the first thing that each engine has displayed, then the second.
+        result_only : bool
+            Only the results.
+
+        Raises
+        ------
+        ValueError
+            `groupby` is something else.
+        TimeoutError
+            The result is not there yet.
+        """
+        display_outputs(
+            self._children, groupby=groupby, result_only=result_only, prefixed=not self._single
+        )
+
+    def wait_interactive(
+        self,
+        interval: float = 0.1,
+        timeout: float | None = -1,
+        widget: bool | None = None,
+        return_when: str = ALL_COMPLETED,
+    ) -> None:
+        """Wait, and show a bar of how many tasks have ended.
+
+        Parameters
+        ----------
+        interval : float
+            Seconds between updates.
+        timeout : float, optional
+            Seconds after which to return, ready or not; None or a negative number: never.
+        widget : bool, optional
+            Whether the bar is a widget; by default in a notebook.
+        return_when : {'ALL_COMPLETED', 'FIRST_COMPLETED', 'FIRST_EXCEPTION'}
+            As for `wait`.
+        """
+
+        def ended(seconds: float) -> bool:
+            if return_when == ALL_COMPLETED:
+                return bool(self.wait(seconds))
+            done, pending = self._wait_for_tasks(seconds, return_when)
+            failed = any(child.exception() is not None for child in done)
+            return not pending or failed or (bool(done) and return_when == FIRST_COMPLETED)
+
+        show_progress(
+            ended,
+            lambda: self.progress,
+            total=len(self),
+            desc=self._fname,
+            unit="tasks",
+            interval=interval,
+            timeout=timeout,
+            widget=widget,
+        )
+
+    # ---- sending, and not running
+
+    @property
+    def sent(self) -> bool:
+        """Whether the memory of large arguments may be written to again; see the flag `track`."""
+        return all(child.memory is None or child.memory.done for child in self._children)
+
+    def wait_for_send(self, timeout: float | None = -1) -> None:
+        """Wait until `sent`.
+
+        Raises
+        ------
+        TimeoutError
+            It is not so after that many seconds.
+        """
+        from zmq import NotDone
+
+        deadline = deadline_after(timeout)
+        for child in self._children:
+            if child.memory is None:
+                continue
+            left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                child.memory.wait(left)
+            except NotDone:
+                raise TimeoutError("Still waiting to be sent.") from None
+
+    def abort(self) -> None:
+        """Have the tasks not run that have not begun; see `Client.abort`.
+
+        Raises
+        ------
+        RuntimeError
+            All have ended.
+        """
+        if self.done():
+            raise RuntimeError("Cannot abort: all tasks have ended.")
+        assert self._client is not None
+        self._client.abort(self, targets=self._targets, block=True)
+
+    # ---- parts
+
+    def split(self) -> tuple[AsyncResult, ...]:
+        """The results of the single messages behind this."""
+        if self._single:
+            return (self,)
+        return tuple(
+            AsyncResult(
+                self._client,
+                child,
+                self._fname,
+                targets=self._targets,
+                return_exceptions=self._return_exceptions,
+            )
+            for child in self._children
+        )
+
+    @classmethod
+    def join(cls, *results: AsyncResult) -> AsyncResult:
+        """One result of the messages behind all of these: a list.
+
+        Raises
+        ------
+        ValueError
+            There are none.
+        """
+        if not results:
+            raise ValueError("nothing to join: give at least one AsyncResult")
+        return AsyncResult(
+            results[0]._client,
+            [child for result in results for child in result._children],
+            results[0]._fname,
+            return_exceptions=results[0]._return_exceptions,
+        )
+
+    def get_dict(self, timeout: float | None = -1) -> dict[int, Any]:
+        """The results by engine id.
+
+        Raises
+        ------
+        ValueError
+            An engine has run several of the tasks.
+        TimeoutError
+            As for `get`.
+        """
+        self.get(timeout)
+        by_engine: dict[int, Any] = {}
+        for child in self._children:
+            engine_id = child.metadata["engine_id"]
+            if engine_id in by_engine:
+                raise ValueError(f"cannot make a dict: engine {engine_id} has several results")
+            by_engine[engine_id] = _outcome(child)
+        return by_engine
+
+    @property
+    def result_dict(self) -> dict[int, Any]:
+        """See `get_dict`."""
+        return self.get_dict()
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return self._metadata_item(key)
+        if not self.done():
+            raise TimeoutError("Result not ready.")
+        if isinstance(key, (int, slice)):
+            return self.result()[key]
+        raise TypeError(f"an AsyncResult takes ints, slices and names, not {key!r}")
+
+    def _items(self, child: MessageFuture) -> Iterator[Any]:
+        if not self._return_exceptions and (error := self._failure([child])) is not None:
+            raise error
+        yield _outcome(child)
+
+
+class _Completion:
+    """Completes a result when the last of its tasks has ended.
+
+    Lets go of it then: a task and the result that refer to each other would stay in memory until
+    the next search for cycles.
+    """
+
+    __slots__ = ("_left", "_lock", "_result")
+
+    def __init__(self, result: AsyncResult) -> None:
+        self._result: AsyncResult | None = result
+        self._left = len(result._children)
+        self._lock = threading.Lock()
+
+    def __call__(self, child: Future[Any]) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left:
+                return
+        result, self._result = self._result, None
+        assert result is not None
+        result._complete()
+
+
+def _task(client: Client | None, child: MessageFuture | str) -> MessageFuture:
+    if isinstance(child, MessageFuture):
+        return child
+    task = None if client is None else client._messenger.tasks.find(child)
+    if task is None:
+        raise KeyError(f"this client does not know a task {child!r} (any more)")
+    return task
+
+
+def _outcome(child: MessageFuture) -> Any:
+    try:
+        error = child.exception()
+    except CancelledError as e:
+        return e
+    return child.result() if error is None else error
+
+
+def _seconds(timeout: float | None) -> float | None:
+    return None if timeout is None or timeout < 0 else timeout
