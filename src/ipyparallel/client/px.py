@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from ..error import AlreadyDisplayedError
-from .display.live import LiveOutput
+from .display.live import LiveOutput, bars_hidden
 from .results import AsyncResult
 from .tasks import MessageFuture
 from .waiting import progress_bar
@@ -66,6 +66,8 @@ class Run:
         self._progress_after = progress_after
         self._signal = signal
         self._timeout = timeout
+        #: The engines that have not ended in time.
+        self._late: list[int] = []
 
     def wait(self, result: AsyncResult) -> None:
         """Wait for the end, and show what there is to show.
@@ -88,6 +90,9 @@ class Run:
             in_time = self._wait_interruptibly(result)
         if live is None and result.done():
             result.display_outputs(groupby=self._groupby)
+        elif live is None:
+            with result.stream_output():  # what there is so far
+                pass
         if not in_time:
             raise shown_in_one_line(TimeoutError(self._too_long(result)))
         self._raise_failures(result, live)
@@ -104,10 +109,11 @@ class Run:
             except KeyboardInterrupt:
                 if not self._signal:
                     raise
-                print(  # noqa: T201
-                    f"Received Keyboard Interrupt. Sending signal {self._signal} to engines...",
-                    file=sys.stderr,
-                )
+                with bars_hidden():
+                    print(  # noqa: T201
+                        f"Received Keyboard Interrupt. Sending signal {self._signal} to engines...",
+                        file=sys.stderr,
+                    )
                 self._interrupt(result, self._signal)
                 ended = _wait(result, limit, None, stack)
             if not ended:
