@@ -269,7 +269,7 @@ def test_a_cell_that_takes_too_long_is_interrupted(session: Session, stream: str
 def test_an_engine_that_is_deaf_to_signals_is_not_waited_for(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ipyparallel.client.px._LAST_WORDS", 0.1)
+    monkeypatch.setattr("ipyparallel.client.magics.px._LAST_WORDS", 0.1)
     error = session.fails(
         "%%px --timeout 0.5 --no-stream --targets 0 --signal-on-interrupt SIGCONT\n"
         "import time\n"

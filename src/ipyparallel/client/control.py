@@ -7,7 +7,7 @@ from typing import Any
 
 from ..error import EngineError
 from .jobs import Jobs, msg_ids_of
-from .messenger import Messenger
+from .messaging.messenger import Messenger
 from .results import AsyncResult
 from .targets import Targets, is_all, resolve
 

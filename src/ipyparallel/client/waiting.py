@@ -10,8 +10,8 @@ from typing import Any
 
 from ..error import ControllerLost, EngineError
 from ..util.progress import progress as new_bar
-from .engines import EngineEvent, EngineTable
 from .ipython import get_shell
+from .messaging.engines import EngineEvent, EngineTable
 
 
 def wait_for_engines(

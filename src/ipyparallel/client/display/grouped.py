@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from ..execute_reply import ExecuteReply
-from ..tasks import MessageFuture
+from ..messaging.execute_reply import ExecuteReply
+from ..messaging.tasks import MessageFuture
 from .screen import Screen
 from .text import overwritten
 from .waiting import wait_for_output

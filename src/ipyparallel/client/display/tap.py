@@ -8,8 +8,8 @@ from typing import Any
 
 from ...error import RemoteError
 from ...serialize.exceptions import read_exception
-from ..metadata import places_of_display
-from ..tasks import MessageFuture
+from ..messaging.metadata import places_of_display
+from ..messaging.tasks import MessageFuture
 
 #: Is given the kind of something that was shown, and what it is: ``stdout`` or ``stderr`` and a
 #: text; ``display``, ``update`` or ``result`` and the content of the message; ``error`` and an

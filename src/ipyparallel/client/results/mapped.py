@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..messaging.tasks import MessageFuture
 from ..partition import Partition, elements
-from ..tasks import MessageFuture
 from .iteration import EndedTasks, InTurn
 from .result import AsyncResult
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...error import IPythonError, compose_exceptions
 from ..display import LiveOutput, display_outputs
-from ..interrupts import InterruptsHeld
-from ..tasks import MessageFuture
+from ..messaging.interrupts import InterruptsHeld
+from ..messaging.tasks import MessageFuture
 from ..waiting import deadline_after, show_progress
 from .info import TaskInfo
 from .iteration import OUTPUT_GRACE, InTurnResult

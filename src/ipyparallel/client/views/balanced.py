@@ -8,9 +8,9 @@ from typing import Any
 from ...protocol.messages import encode
 from ...serialize.calls import MapCall
 from ..arguments import check_callable, inputs_of_map
+from ..messaging.tasks import MessageFuture
 from ..remotefunction import getname
 from ..results import AsyncResult
-from ..tasks import MessageFuture
 from .base import View
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from ...error import RemoteError
 from ..arguments import check_callable, check_label
 from ..jobs import Jobs, msg_ids_of
+from ..messaging.tasks import MessageFuture
 from ..partition import partition_named
 from ..remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from ..results import AsyncMapResult, AsyncResult
-from ..tasks import MessageFuture
 from .flags import Flags
 
 

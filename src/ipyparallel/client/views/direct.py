@@ -16,9 +16,9 @@ from ..arguments import (
     check_label,
     inputs_of_map,
 )
+from ..messaging.tasks import MessageFuture
 from ..remotefunction import getname
 from ..results import AsyncResult
-from ..tasks import MessageFuture
 from .base import Interruptible
 from .imports import ImportForwarder
 from .namespaces import Namespaces

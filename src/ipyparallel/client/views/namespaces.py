@@ -6,10 +6,10 @@ from typing import Any
 
 from ...serialize.calls import pull, push
 from ..arguments import check_name, check_names, check_namespace
+from ..messaging.tasks import MessageFuture
 from ..partition import as_sequence, partition_named
 from ..remotefunction import getname
 from ..results import AsyncMapResult, AsyncResult
-from ..tasks import MessageFuture
 from .base import View
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ipyparallel.client.display.tap import Tap
-from ipyparallel.client.recording import Recorder
-from ipyparallel.client.tasks import MessageFuture
+from ipyparallel.client.messaging.recording import Recorder
+from ipyparallel.client.messaging.tasks import MessageFuture
 from ipyparallel.protocol.session import Message, Session
 
 SESSION = Session(b"")

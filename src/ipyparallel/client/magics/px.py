@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ..error import AlreadyDisplayedError
-from .display.live import LiveOutput, bars_hidden
-from .results import AsyncResult
-from .tasks import MessageFuture
-from .waiting import progress_bar
+from ...error import AlreadyDisplayedError
+from ..display.live import LiveOutput, bars_hidden
+from ..messaging.tasks import MessageFuture
+from ..results import AsyncResult
+from ..waiting import progress_bar
 
 if TYPE_CHECKING:
-    from .client import Client
+    from ..client import Client
 
 #: Seconds that interrupted engines have to say so, before a time-out is reported.
 _LAST_WORDS = 5.0

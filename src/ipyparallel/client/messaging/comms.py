@@ -24,8 +24,8 @@ from typing import Annotated, Any, Protocol
 
 import msgspec
 
-from ..protocol.messages import COMM_MESSAGES, UNREADABLE, Header
-from ..protocol.session import Message, Session
+from ...protocol.messages import COMM_MESSAGES, UNREADABLE, Header
+from ...protocol.session import Message, Session
 from .engines import EngineEvent, EngineTable
 from .tasks import MessageFuture
 

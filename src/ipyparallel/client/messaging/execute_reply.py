@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .ipython import get_shell
+from ..ipython import get_shell
 from .metadata import Metadata
 
 _RED, _NO_COLOR = "\x1b[0;31m", "\x1b[0m"

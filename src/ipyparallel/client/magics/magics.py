@@ -15,10 +15,10 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
-from ..error import IPythonError
+from ...error import IPythonError
+from ..results import AsyncResult
 from .autopx import AutoPx
 from .px import Run, describe_targets, parse_signal, parse_targets, shown_in_one_line
-from .results import AsyncResult
 
 #: What ``%pxresult`` says before there is anything to recall.
 NO_LAST_RESULT = "%pxresult recalls last %px result, which has not yet been used."

@@ -20,9 +20,9 @@ from typing import Any, Protocol
 
 import zmq
 
-from ..protocol.connection import ClientInfo
-from ..transport.liveness import Patience, is_connected, refused, watch
-from ..transport.sockets import descriptor, has_input, new_socket, receive, send, send_tracked
+from ...protocol.connection import ClientInfo
+from ...transport.liveness import Patience, is_connected, refused, watch
+from ...transport.sockets import descriptor, has_input, new_socket, receive, send, send_tracked
 
 Socket = zmq.Socket[bytes]
 

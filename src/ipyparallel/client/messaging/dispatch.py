@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..error import (
+from ...error import (
     ClientClosed,
     ControllerLost,
     EngineError,
@@ -17,17 +17,17 @@ from ..error import (
     TaskAborted,
     engine_died,
 )
-from ..protocol.framing import InvalidMessage
-from ..protocol.messages import (
+from ...protocol.framing import InvalidMessage
+from ...protocol.messages import (
     COMM_MESSAGES,
     UNREADABLE,
     EngineNotice,
     ReplyMetadata,
     decode_reply_metadata,
 )
-from ..protocol.session import Message, Session
-from ..serialize.exceptions import read_exception
-from ..serialize.pickler import deserialize, user_namespace
+from ...protocol.session import Message, Session
+from ...serialize.exceptions import read_exception
+from ...serialize.pickler import deserialize, user_namespace
 from .comms import CommRelay
 from .engines import EngineTable
 from .execute_reply import ExecuteReply

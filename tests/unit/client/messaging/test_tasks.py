@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ipyparallel.client.tasks import TaskTable
+from ipyparallel.client.messaging.tasks import TaskTable
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 

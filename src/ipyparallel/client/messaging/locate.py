@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..protocol import profiles
-from ..protocol.connection import ClientInfo, client_file, from_dict, read_info
+from ...protocol import profiles
+from ...protocol.connection import ClientInfo, client_file, from_dict, read_info
 
 #: Seconds between looks for a connection file that is not there yet.
 _LOOK = 0.05

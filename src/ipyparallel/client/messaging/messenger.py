@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..error import EngineError
-from ..protocol.connection import ClientInfo
-from ..protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
-from ..protocol.session import Session, new_id
-from ..serialize.apply import pack_call
-from ..serialize.functions import PickledFunctions
-from ..serialize.limits import check_size
-from ..transport.addresses import is_local, is_loopback, reachable
-from ..transport.liveness import refused
+from ...error import EngineError
+from ...protocol.connection import ClientInfo
+from ...protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
+from ...protocol.session import Session, new_id
+from ...serialize.apply import pack_call
+from ...serialize.functions import PickledFunctions
+from ...serialize.limits import check_size
+from ...transport.addresses import is_local, is_loopback, reachable
+from ...transport.liveness import refused
 from .comms import CommRelay, kernel_here
 from .connection import Connection
 from .dispatch import Dispatcher

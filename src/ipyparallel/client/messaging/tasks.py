@@ -11,8 +11,8 @@ from typing import Any
 
 import zmq
 
-from ..protocol.messages import Header, ReplyMetadata
-from ..protocol.session import parse_date
+from ...protocol.messages import Header, ReplyMetadata
+from ...protocol.session import parse_date
 from .metadata import Metadata
 from .recording import StreamText
 

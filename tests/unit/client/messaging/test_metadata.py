@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from ipyparallel.client.metadata import Metadata
+from ipyparallel.client.messaging.metadata import Metadata
 
 KEYS = {
     *("msg_id", "submitted", "started", "completed", "received", "engine_uuid", "engine_id"),

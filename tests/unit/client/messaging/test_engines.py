@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ipyparallel.client.engines import EngineEvent, EngineTable
+from ipyparallel.client.messaging.engines import EngineEvent, EngineTable
 
 
 @pytest.fixture

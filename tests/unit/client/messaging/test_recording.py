@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipyparallel.client.recording import Recorder, StreamText
+from ipyparallel.client.messaging.recording import Recorder, StreamText
 from ipyparallel.protocol.session import Session
 
 

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..protocol.session import Message
-from ..serialize.exceptions import read_exception
-from ..serialize.pickler import deserialize
+from ...protocol.session import Message
+from ...serialize.exceptions import read_exception
+from ...serialize.pickler import deserialize
 from .metadata import places_of_display
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ipyparallel.client import locate
-from ipyparallel.client.locate import find_info
+from ipyparallel.client.messaging import locate
+from ipyparallel.client.messaging.locate import find_info
 from ipyparallel.protocol.connection import ClientInfo, client_file, from_dict, to_dict, write_info
 from ipyparallel.protocol.profiles import ensure_profile
 

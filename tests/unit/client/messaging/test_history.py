@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipyparallel.client.history import LIMIT, History
+from ipyparallel.client.messaging.history import LIMIT, History
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ipyparallel.client.interrupts import InterruptsHeld
+from ipyparallel.client.messaging.interrupts import InterruptsHeld
 
 
 def test_an_interrupt_comes_at_the_end():

@@ -6,9 +6,9 @@ import logging
 import pytest
 from comm.base_comm import CommManager
 
-from ipyparallel.client import comms
-from ipyparallel.client.comms import CommRelay, kernel_here
-from ipyparallel.client.engines import EngineTable
+from ipyparallel.client.messaging import comms
+from ipyparallel.client.messaging.comms import CommRelay, kernel_here
+from ipyparallel.client.messaging.engines import EngineTable
 from ipyparallel.protocol.messages import encode
 from ipyparallel.protocol.session import Session
 
