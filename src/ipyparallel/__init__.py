@@ -15,7 +15,24 @@ from .client.client import Client
 from .client.results import AsyncMapResult, AsyncResult, as_completed
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
+from .controller.dependency import Dependency, depend, dependent, interactive, require
 from .error import *  # noqa: F403
+from .serialize import (
+    PrePickled,
+    Reference,
+    can,
+    can_map,
+    deserialize_object,
+    pack_apply_message,
+    send_by_value,
+    serialize_object,
+    uncan,
+    uncan_map,
+    unpack_apply_message,
+    use_cloudpickle,
+    use_dill,
+    use_pickle,
+)
 
 __all__ = [
     *error.__all__,
@@ -30,4 +47,23 @@ __all__ = [
     "AsyncResult",
     "AsyncMapResult",
     "as_completed",
+    "Dependency",
+    "depend",
+    "dependent",
+    "interactive",
+    "require",
+    "PrePickled",
+    "Reference",
+    "can",
+    "can_map",
+    "deserialize_object",
+    "pack_apply_message",
+    "send_by_value",
+    "serialize_object",
+    "uncan",
+    "uncan_map",
+    "unpack_apply_message",
+    "use_cloudpickle",
+    "use_dill",
+    "use_pickle",
 ]

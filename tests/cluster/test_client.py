@@ -255,3 +255,108 @@ def test_what_users_do_in_callbacks_and_pickles_does_not_end_the_client(client: 
     assert called.get(20) == 1
     assert good.get(20) is None
     assert client[0].apply_sync(abs, -1) == 1
+
+
+# ---- below the views
+
+
+def test_a_request_by_hand_is_answered(client: ipp.Client) -> None:
+    seen = []
+    task = client.send_apply_request(
+        client._mux_socket,
+        divmod,
+        (7, 2),
+        ident=client._engines[0],
+        metadata={"label": "by hand"},
+        message_future_hook=seen.append,
+    )
+    assert task.result(20) == (3, 1)
+    assert seen == [task]
+    assert task.metadata.engine_id == 0
+    assert task.metadata.label == "by hand"
+    assert client.history[-1] == task.msg_id
+    assert client.send_apply_request(client._task_socket, lambda: 7).result(20) == 7
+    code = client.send_execute_request(client._mux_socket, "a = 9", ident=client._engines[1])
+    code.result(20)
+    assert client[1].pull("a", block=True) == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("mux", 3), "f must be callable, not 3"),
+        (("mux", str, "x"), "args must be a tuple"),
+        (("mux", str, (), [1]), "kwargs must be a dict"),
+        (("mux", str, (), {}, "x"), "metadata must be a dict"),
+    ],
+)
+def test_a_request_by_hand_is_checked(arguments: tuple, text: str, client: ipp.Client) -> None:
+    with pytest.raises(TypeError, match=text):
+        client.send_apply_request(*arguments)
+
+
+def test_a_future_for_a_message_that_is_sent_otherwise(client: ipp.Client) -> None:
+    reply, output = client.create_message_futures("mine_0", {"msg_type": "x"}, async_result=True)
+    assert reply.msg_id == "mine_0"
+    assert client.outstanding == {"mine_0"}
+    assert not output.done()
+    client._messenger.tasks.end("mine_0")
+
+
+# ---- results again
+
+
+def test_a_result_that_is_held_can_be_had_again(client: ipp.Client) -> None:
+    held = client[:].apply_async(lambda: 7)
+    assert held.get(20) == [7, 7]
+    assert client.get_result(held.msg_ids[0]).get() == 7
+    assert client.get_result().get() == 7
+    assert client.get_result([-2, -1]).get() == [7, 7]
+    assert client.get_result(held).get() == [7, 7]
+    assert client.results[held.msg_ids[1]] == 7
+    assert client.metadata[held.msg_ids[1]].engine_id == 1
+    msg_id = held.msg_ids[0]
+    del held
+    with pytest.raises(KeyError, match="nobody has kept"):
+        client.get_result(msg_id)
+    assert client.wait(msg_id)
+
+
+def test_what_is_outstanding_cannot_be_purged(client: ipp.Client) -> None:
+    task, *_ = client.create_message_futures("mine_1", {})
+    with pytest.raises(RuntimeError, match="still to come: mine_1"):
+        client.purge_local_results("all")
+    with pytest.raises(RuntimeError, match="mine_1"):
+        client.purge_local_results([task.msg_id])
+    client._messenger.tasks.end("mine_1")
+    client.purge_local_results("all")
+    client.purge_local_results(targets=[0])
+    with pytest.raises(ValueError, match="name the results"):
+        client.purge_local_results()
+    client.purge_everything()
+    assert list(client.history) == []
+
+
+def test_waiting_for_everything_shows_a_bar(client: ipp.Client, capsys) -> None:
+    results = [client[:].apply_async(lambda: 7) for _ in range(3)]
+    client.wait_interactive(results, interval=0.01)
+    assert "3/3" in capsys.readouterr().err
+    assert client.wait_interactive() is None
+
+
+@pytest.mark.parametrize("name", ["spin", "spin_thread", "stop_spin_thread"])
+def test_spinning_is_not_needed_any_more(name: str, client: ipp.Client) -> None:
+    with pytest.warns(DeprecationWarning, match=f"Client.{name} is not needed"):
+        getattr(client, name)()
+
+
+def test_sent_memory_is_told(client: ipp.Client) -> None:
+    import numpy as np
+
+    view = client[:]
+    with view.temp_flags(track=True):
+        ar = view.push({"array": np.zeros(1 << 17)}, block=False)
+    ar.wait_for_send(20)
+    assert ar.sent
+    assert [task.tracker.result().done for task in ar._children] == [True, True]
+    ar.get(20)

@@ -82,14 +82,78 @@ def test_our_balanced_tasks_run_on_our_engine_only(client: ipp.Client) -> None:
 
 
 @pytest.mark.usefixtures("our_engine")
-def test_published_calls_to_our_engine_get_a_clear_error(mixed: Mixed) -> None:
+def test_published_calls_run_on_our_engine(mixed: Mixed) -> None:
+    mixed.client.call("wait_for_engines", n=3)
+    assert mixed.client.call("apply_one", engine_id=2, x="ab") == "abab"
+    assert mixed.client.call("apply_all", x=4) == [8, 8, 8]
+    assert mixed.client.call("direct_map", n=7) == [0, 2, 4, 6, 8, 10, 12]
+    assert mixed.client.call("metadata", engine_id=2) == {
+        "engine_id": 2,
+        "engine_uuid": True,
+        "status": "ok",
+        "output_ready": True,
+    }
+    value = {"a": [1, 2.5, None, "ü"]}
+    assert mixed.client.call("push_pull", value=value) == {
+        "pulled": [value, value, value],
+        "gathered": list(range(8)),
+    }
+
+
+@pytest.mark.usefixtures("our_engine")
+@pytest.mark.parametrize("engine_id", [0, 2])
+def test_functions_and_data_of_a_published_client(mixed: Mixed, engine_id: int) -> None:
+    mixed.client.call("wait_for_engines", n=3)
+    assert mixed.client.call("work_on", engine_id=engine_id) == {
+        "pulled": [499500.0],
+        "pulled names": [[5, 6]],
+        "gathered": True,
+        "closure": [9],
+        "arguments": [[499500.0, 499500.0]],
+        "reference": [499500.0],
+        "array": [999000.0],
+        "function": [2],
+        "class": [4],
+        "map": [0, 2, 4, 6, 8],
+        "required": [["bisect", 7]],
+        "imported": ["0123456789"],
+    }
+
+
+@pytest.mark.usefixtures("our_engine")
+@pytest.mark.parametrize("engine_id", [0, 2])
+def test_requirements_of_a_published_client(mixed: Mixed, engine_id: int) -> None:
+    mixed.client.call("wait_for_engines", n=3)
+    assert mixed.client.call("requires", engine_id=engine_id, answer=True) == 2
+    with pytest.raises(PeerError) as caught:
+        mixed.client.call("requires", engine_id=engine_id, answer=False)
+    assert caught.value.told["ename"] == "UnmetDependency"
+
+
+@pytest.mark.usefixtures("our_engine")
+def test_errors_on_our_engine_reach_a_published_client(mixed: Mixed) -> None:
     mixed.client.call("wait_for_engines", n=3)
     with pytest.raises(PeerError) as caught:
-        mixed.client.call("apply_one", engine_id=2, x=1)
+        mixed.client.call("fail_direct", targets=2)
     told = caught.value.told
-    assert told["type"] == "RemoteError"
-    assert told["engine_id"] == 2
-    assert "published" in told["evalue"] or "version" in told["evalue"], told
+    assert (told["ename"], told["evalue"], told["engine_id"]) == ("KeyError", "'direct'", 2)
+    with pytest.raises(PeerError) as caught:
+        mixed.client.call("returns_a_lock", engine_id=2)
+    told = caught.value.told
+    assert told["ename"] == "UnpicklableResult"
+    assert "returned a list, in which [0] is a lock" in told["evalue"]
+
+
+@pytest.mark.usefixtures("our_engine")
+def test_published_balanced_tasks_run_on_our_engine(mixed: Mixed) -> None:
+    mixed.client.call("wait_for_engines", n=3)
+    assert mixed.client.call("balanced_on", targets=[2], x=5) == 10
+    assert mixed.client.call("balanced_map", n=20, targets=[2]) == [2 * i for i in range(20)]
+    assert mixed.client.call("balanced", n=30) == {
+        "results": [2 * i for i in range(30)],
+        "engines": [0, 1, 2],
+        "statuses": ["ok"],
+    }
 
 
 @pytest.mark.usefixtures("our_engine")

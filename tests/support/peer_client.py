@@ -119,12 +119,59 @@ def push_pull(value):
     }
 
 
+def work_on(engine_id):
+    """All that a direct view does with functions and data, on one engine."""
+    import numpy
+
+    view = rc.direct_view([engine_id])
+    array = numpy.arange(1000.0)
+    view.push({"pushed": array, "n": 5}, block=True)
+    view.scatter("spread", array, block=True)
+    offset = 3
+
+    class Typed:
+        def __init__(self, n):
+            self.n = n
+
+    Typed.__module__ = "__main__"
+    with view.sync_imports(quiet=True):
+        import string  # noqa: F401  (it is imported on the engine, too)
+    return {
+        "pulled": [value.sum() for value in view.pull("pushed", block=True)],
+        "pulled names": view.pull(["n", "n + 1"], block=True),
+        "gathered": bool((view.gather("spread", block=True) == array).all()),
+        "closure": view.apply_sync(lambda x: x + offset + n, 1),  # noqa: F821
+        "arguments": view.apply_sync(
+            lambda x, *, y: (x[1].sum(), y["a"].sum()), [0, array], y={"a": array}
+        ),
+        "reference": view.apply_sync(lambda x: x.sum(), ipp.Reference("pushed")),
+        "array": [value.sum() for value in view.apply_sync(lambda: pushed * 2)],  # noqa: F821
+        "function": [f(1) for f in view.apply_sync(lambda: lambda x: x + 1)],
+        "class": view.apply_sync(lambda c: c(4).n, Typed),
+        "map": view.map_sync(twice, range(5)),
+        "required": view.apply_sync(ipp.require("bisect", k=7)(lambda: (bisect.__name__, k))),  # noqa: F821
+        "imported": view.pull("string.digits", block=True),
+    }
+
+
+def requires(engine_id, answer):
+    return rc[engine_id].apply_sync(ipp.depend(lambda met: met, answer)(twice), 1)
+
+
+def returns_a_lock(engine_id):
+    return rc[engine_id].apply_sync(lambda: [__import__("threading").Lock()])
+
+
+def broadcast(x):
+    return rc.broadcast_view().apply_sync(twice, x)
+
+
 def direct_map(n):
     return rc[:].map_sync(twice, range(n))
 
 
-def balanced_map(n):
-    view = rc.load_balanced_view()
+def balanced_map(n, targets=None):
+    view = rc.load_balanced_view(targets)
     return view.map_sync(twice, range(n), chunksize=1)
 
 

@@ -19,6 +19,7 @@ from .jobs import TaskMethods
 from .locate import find_info
 from .messenger import Messenger
 from .recording import OUTPUT_LIMIT
+from .requests import RequestMethods
 from .targets import Targets, is_all
 from .views.balanced import LoadBalancedView
 from .views.direct import DirectView
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ..cluster import Cluster
 
 
-class Client(TaskMethods, ControlMethods, HasTraits):
+class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
     """A connection to a cluster.
 
     Parameters

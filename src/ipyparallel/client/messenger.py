@@ -80,6 +80,11 @@ class Messenger:
         return self._dispatcher.recorder
 
     @property
+    def task_scheme(self) -> str:
+        """How the scheduler chooses engines."""
+        return self._info.task_scheme
+
+    @property
     def lost(self) -> str:
         """Why nothing can be submitted any more; empty while it can."""
         return self._dispatcher.lost
@@ -197,6 +202,8 @@ class Messenger:
         label = owner.label if label is None else label
         metadata = encode({"label": label, "count_output": True})
         foreign = self.engines.foreign
+        if msg_type == "execute_request":
+            check_size((content,), self.max_message_size, "execute", "Client.max_message_size")
         for engine_id in ids:
             try:
                 uuid = self.engines.uuid(engine_id)
@@ -241,6 +248,40 @@ class Messenger:
         self._send("task", (task,), (frames,), owner.track)
         self._record(task, owner)
         return task
+
+    def submit(
+        self,
+        channel: str,
+        msg_type: str,
+        content: bytes,
+        buffers: Sequence[Any],
+        metadata: dict[str, Any],
+        uuid: str = "",
+        track: bool = False,
+        before: Callable[[MessageFuture], None] | None = None,
+    ) -> MessageFuture:
+        """Send one request of a task; for who does without a view."""
+        header = self.session.header(msg_type)
+        task = MessageFuture(header, label=metadata.get("label"), engine_uuid=uuid)
+        task.engine_id = self.engines.id_of(uuid)
+        if before is not None:
+            before(task)
+        frames = self.session.frame(
+            header,
+            content,
+            metadata=encode({**metadata, "count_output": True}),
+            buffers=buffers,
+            compact=self._compact and uuid not in self.engines.foreign,
+        )
+        if uuid:
+            frames.insert(0, uuid.encode())
+        self._send(channel, (task,), (frames,), track)
+        self.history.append(task.msg_id)
+        return task
+
+    def expect(self, task: MessageFuture) -> None:
+        """Expect a reply to something that is sent otherwise."""
+        self._dispatcher.expect((task,))
 
     def _send(
         self,

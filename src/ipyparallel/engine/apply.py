@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -17,9 +18,9 @@ from ..protocol.messages import (
 )
 from ..protocol.session import Message, Session, utc_date
 from ..serialize.apply import unpack_call
+from ..serialize.culprits import find
 from ..serialize.exceptions import attach_exception
 from ..serialize.functions import LoadedFunctions
-from ..serialize.pickler import serialize
 from .interrupts import interruptible
 from .kernel import IPythonParallelKernel
 from .output import KernelSession
@@ -80,8 +81,10 @@ class ApplyRunner:
     @interruptible
     def _call(self, message: Message) -> list[Any]:
         """All of the user's code that is involved; the frames of what it returns."""
-        func, args, kwargs = unpack_call(message.content_frame, message.buffers, self._functions)
-        return _serialize(func(*args, **kwargs), func)
+        func, args, kwargs, pack = unpack_call(
+            message.content_frame, message.buffers, self._functions
+        )
+        return _pack(func(*args, **kwargs), func, pack)
 
     def abort(self, message: Message) -> list[Any]:
         """The reply to a request that will not be run."""
@@ -143,12 +146,15 @@ def _metadata(message: Message) -> RequestMetadata:
         return RequestMetadata()  # nothing in it is needed to run the call
 
 
-def _serialize(result: Any, func: Any) -> list[Any]:
+def _pack(result: Any, func: Any, pack: Callable[[Any], list[Any]]) -> list[Any]:
     try:
-        return serialize(result)
+        return pack(result)
     except Exception as e:
-        name = getattr(func, "__qualname__", repr(func))
+        name = getattr(func, "__qualname__", None) or getattr(func, "__name__", None) or repr(func)
+        where, part, error = find("", result, pack) or ("", result, e)
+        what = f"returned a {type(result).__name__}"
+        if where:
+            what += f", in which {where} is a {type(part).__name__}"
         raise UnpicklableResult(
-            f"{name} returned a {type(result).__name__}, which cannot be pickled:"
-            f" {type(e).__name__}: {e}"
+            f"{name} {what}, which cannot be pickled: {type(error).__name__}: {error}"
         ) from e

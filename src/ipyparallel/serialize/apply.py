@@ -1,19 +1,22 @@
 """A call as frames: the function's, then those of its arguments.
 
 The content of the request says how many frames the function has. This is how this package's own
-clients and engines say it; the published one has another form, without that number.
+clients and engines say it; the published one has another form, without that number, which is read
+here and answered in kind.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
+from .culprits import find
 from .functions import LoadedFunctions, PickledFunctions
-from .pickler import PROTOCOL, deserialize, is_plain, serialize
+from .pickler import PROTOCOL, deserialize, is_plain, serialize, user_namespace
+from .serialize import serialize_object, unpack_apply_message
 
 
 class CallContent(msgspec.Struct):
@@ -41,7 +44,7 @@ def pack_call(
     try:
         function_frames = functions.frames(func)
     except Exception as e:
-        raise _unpicklable(f"the function {_name(func)}", e) from e
+        raise _unpicklable(f"the function {_name(func)}", func, e) from e
     content = (
         _CONTENT_ONE
         if len(function_frames) == 1
@@ -59,22 +62,30 @@ def _pack_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any], func: Any)
     try:
         return serialize((args, dict(kwargs)))
     except Exception as e:
-        raise _unpicklable(_culprit(args, kwargs), e, f" for {_name(func)}") from e
+        raise _unpicklable_argument(args, kwargs, e, f" for {_name(func)}") from e
 
 
-def _culprit(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """Which argument it was that could not be pickled."""
+def _unpicklable_argument(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], error: Exception, where: str
+) -> TypeError:
     named = [(f"argument {i}", value) for i, value in enumerate(args)]
     named += [(f"argument {key!r}", value) for key, value in kwargs.items()]
     for name, value in named:
         try:
             serialize(value)
-        except Exception:  # noqa: BLE001
-            return f"{name} (a {type(value).__name__})"
-    return "the arguments"
+        except Exception as e:  # noqa: BLE001
+            return _unpicklable(name, value, e, where)
+    return _cannot("the arguments", error, where)
 
 
-def _unpicklable(what: str, error: Exception, where: str = "") -> TypeError:
+def _unpicklable(name: str, obj: Any, error: Exception, where: str = "") -> TypeError:
+    path, part, inner = find(name, obj, serialize) or (name, obj, error)
+    if part is not obj or not name.startswith("the function"):
+        path = f"{path} (a {type(part).__name__})"
+    return _cannot(path, inner, where)
+
+
+def _cannot(what: str, error: Exception, where: str) -> TypeError:
     return TypeError(f"cannot pickle {what}{where}: {type(error).__name__}: {error}")
 
 
@@ -82,25 +93,35 @@ def _name(func: Any) -> str:
     return str(getattr(func, "__qualname__", None) or repr(func))
 
 
-def unpack_call(
-    content: bytes, buffers: list[Any], functions: LoadedFunctions
-) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    """The function, arguments and keyword arguments that `pack_call` packed.
+#: What is called, with what, and what makes frames of the result.
+Call = tuple[Any, tuple[Any, ...], dict[str, Any], Callable[[Any], list[Any]]]
+
+
+def unpack_call(content: bytes, buffers: list[Any], functions: LoadedFunctions) -> Call:
+    """The call that `pack_call` packed, or a client of the published package.
 
     Raises
     ------
     ValueError
-        The call is not in this package's form.
+        It is in neither form.
+    ModuleNotFoundError
+        Something in it is of a module that this process cannot import.
     """
     count = _decode_content(content).function_frames
+    if count == 0:
+        return _unpack_published(buffers)
     if not 0 < count < len(buffers):
-        raise ValueError(
-            "this engine was sent a call that only engines of the published ipyparallel can read;"
-            " use the ipyparallel version of the cluster in the client, too"
-        )
+        raise ValueError(f"a call of {len(buffers)} frames, {count} of which for the function")
     func = functions.load(buffers[:count])
     arguments = buffers[count:]
     if arguments[0] == _NO_ARGUMENTS:
-        return func, (), {}
-    args, kwargs = deserialize(arguments)
-    return func, args, kwargs
+        return func, (), {}, serialize
+    args, kwargs = deserialize(arguments, "the arguments", func)
+    return func, args, kwargs, serialize
+
+
+def _unpack_published(buffers: list[Any]) -> Call:
+    if len(buffers) < 2:
+        raise ValueError("a call without a function, in the form of the published ipyparallel")
+    func, args, kwargs = unpack_apply_message(buffers, user_namespace())
+    return func, args, kwargs, serialize_object

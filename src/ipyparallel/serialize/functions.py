@@ -13,6 +13,8 @@ from typing import Any
 
 from .calls import MapCall
 from .pickler import deserialize, in_main, is_plain, serialize, user_namespace
+from .prepickled import PrePickled
+from .references import holds_reference
 
 #: How many functions each side remembers.
 LIMIT = 256
@@ -68,7 +70,7 @@ class PickledFunctions:
         """The frames of a function, from memory if it is the same as before."""
         constants = _constants(func)
         if constants is None:
-            return serialize(func)
+            return func.buffers if type(func) is PrePickled else serialize(func)
         known = self._known.get(id(func))
         if known is not None and known[0]() is func and known[1] == constants:
             return known[2]
@@ -89,13 +91,19 @@ class LoadedFunctions:
     def load(self, frames: list[Any]) -> Any:
         """The function in `frames`, the one loaded before if it cannot hold state."""
         if len(frames) > 1 or type(frames[0]) is not bytes:
-            return deserialize(frames)
+            return deserialize(frames, "the function")
         known = self._known.get(frames[0])
         if known is not None and _is_interactive(known):
             return known
-        func = deserialize(frames)
-        # a module's function is loaded by name each time: the module may have been reloaded
-        if len(frames[0]) <= _MAX_BYTES and _constants(func) is not None and _is_interactive(func):
+        func = deserialize(frames, "the function")
+        # a module's function is loaded by name each time: the module may have been reloaded;
+        # and what a reference stands for may be another function by then
+        if (
+            len(frames[0]) <= _MAX_BYTES
+            and _constants(func) is not None
+            and _is_interactive(func)
+            and not holds_reference(frames[0])
+        ):
             if len(self._known) >= LIMIT:
                 self._known.clear()
             self._known[frames[0]] = func

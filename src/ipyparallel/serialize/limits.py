@@ -21,8 +21,8 @@ def check_size(frames: Sequence[Any], limit: int | None, func: Any, setting: str
     limit : int or None
         Most bytes; 0: any number; None: half of this machine's memory, since on the way there is
         at least one more copy.
-    func : callable
-        What is called.
+    func : callable or str
+        What is called, or its name.
     setting : str
         Where the limit is set; also says whether it is the call or the result.
 
@@ -37,7 +37,7 @@ def check_size(frames: Sequence[Any], limit: int | None, func: Any, setting: str
     most = _default_limit() if limit is None else limit
     if size <= most:
         return
-    name = getattr(func, "__qualname__", None) or getattr(func, "__name__", None) or repr(func)
+    name = func if isinstance(func, str) else getattr(func, "__qualname__", None) or repr(func)
     what = "the result of" if setting.startswith("IPEngine") else "the call of"
     raise MessageTooLarge(
         f"{what} {name} has {size:,} bytes, and {setting} is {most:,}; nothing was sent."

@@ -7,11 +7,14 @@ import pytest
 
 from ipyparallel.serialize.apply import pack_call, unpack_call
 from ipyparallel.serialize.functions import LoadedFunctions, PickledFunctions
+from ipyparallel.serialize.pickler import serialize
 
 
 def send(func, /, *args, **kwargs):
     content, buffers = pack_call(func, args, kwargs, PickledFunctions())
-    return unpack_call(content, buffers, LoadedFunctions())
+    *call, pack = unpack_call(content, buffers, LoadedFunctions())
+    assert pack is serialize
+    return call
 
 
 def returns_arguments(*args, **kwargs):
@@ -43,7 +46,7 @@ def test_the_content_says_how_many_frames_the_function_has(sessions):
     content, buffers = pack_call(it, (y,), {}, PickledFunctions())
     assert content == b'{"function_frames":2}'
     assert len(buffers) == 4
-    func, args, kwargs = unpack_call(content, buffers, LoadedFunctions())
+    func, args, kwargs, _ = unpack_call(content, buffers, LoadedFunctions())
     assert (func(*args, **kwargs) == 2).all()
     assert pack_call(len, ("a",), {}, PickledFunctions())[0] == b'{"function_frames":1}'
 
@@ -69,8 +72,9 @@ LOCK = threading.Lock()
     ("args", "kwargs", "named"),
     [
         ((LOCK,), {}, "argument 0 (a lock) for returns_arguments"),
-        ((1, [LOCK]), {}, "argument 1 (a list) for returns_arguments"),
-        ((1,), {"key": {"a": LOCK}}, "argument 'key' (a dict) for returns_arguments"),
+        ((1, [0, LOCK]), {}, "argument 1[1] (a lock) for returns_arguments"),
+        ((1,), {"key": {"a": [LOCK]}}, "argument 'key'['a'][0] (a lock) for returns_arguments"),
+        ((1,), {"key": LOCK}, "argument 'key' (a lock) for returns_arguments"),
     ],
 )
 def test_an_argument_that_cannot_be_pickled_is_named(args, kwargs, named):
@@ -88,7 +92,8 @@ def test_a_function_that_cannot_be_pickled_is_named(sessions):
         "import threading\ndef make(lock):\n def f(): return lock\n return f\n"
         "it = make(threading.Lock())"
     )
-    with pytest.raises(TypeError, match=r"^cannot pickle the function make.<locals>.f: TypeError"):
+    named = r"^cannot pickle the function make.<locals>.f's variable 'lock' \(a lock\): TypeError"
+    with pytest.raises(TypeError, match=named):
         send(it)
 
 
@@ -109,9 +114,15 @@ def test_what_was_called_is_named_though_it_has_no_name():
 
 
 @pytest.mark.parametrize(
-    ("content", "frames"),
-    [(b"{}", 3), (b'{"function_frames":0}', 3), (b'{"function_frames":3}', 3), (b"[]", 3)],
+    ("content", "frames", "told"),
+    [
+        (b"{}", 1, "without a function"),
+        (b'{"function_frames":0}', 0, "without a function"),
+        (b'{"function_frames":3}', 3, "a call of 3 frames, 3 of which for the function"),
+        (b'{"function_frames":-1}', 3, "a call of 3 frames, -1 of which"),
+        (b"[]", 3, "Expected `object`"),
+    ],
 )
-def test_a_call_of_another_form_is_a_value_error(content, frames):
-    with pytest.raises(ValueError, match=r"published ipyparallel|Expected `object`"):
+def test_a_call_of_another_form_is_a_value_error(content, frames, told):
+    with pytest.raises(ValueError, match=told):
         unpack_call(content, [b""] * frames, LoadedFunctions())
