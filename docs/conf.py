@@ -6,17 +6,24 @@ checkout, and a cell that fails, or a reference that leads nowhere, fails the bu
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import inspect
+from sphinx.util.logging import getLogger
+from traitlets import HasTraits
 
-from ipyparallel import __version__
+import ipyparallel
+
+logger = getLogger(__name__)
 
 project = "ipyparallel"
 author = "the ipyparallel developers"
-release = version = __version__
+release = version = ipyparallel.__version__
 html_title = f"ipyparallel {version}"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "numpydoc"]
@@ -46,18 +53,46 @@ numpydoc_show_class_members = False
 # `name` in a docstring is a link if it is the name of something here, else a parameter's name
 default_role = "py:obj"
 nitpicky = True
-nitpick_ignore_regex = [("py:obj", r"[a-z_]\w*")]
+nitpick_ignore_regex = [
+    ("py:obj", r"[a-z_]\w*"),
+    ("py:obj", r"(asyncio|concurrent\.futures|IPython)(\.\w+)*"),
+]
+
+#: Told in words, or by their own names.
+NOT_DOCUMENTED = {"__version__", "version_info", "error", "TimeoutError"}
+
+
+def show_signature(
+    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Show the signature of ``__init__`` for classes with traits, which have a ``__new__``, too."""
+    if not isinstance(obj, type) or not issubclass(obj, HasTraits):
+        return None
+    init = inspect.signature(obj.__init__, bound_method=True)
+    return inspect.stringify_signature(init, show_annotation=False), ""
+
+
+def check_all_is_documented(app: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of public names that the API reference leaves out."""
+    documented = {name for name, *_ in env.get_domain("py").get_objects()}
+    for name in set(ipyparallel.__all__) - NOT_DOCUMENTED:
+        if f"ipyparallel.{name}" not in documented:
+            logger.warning("%r is public, and not in the API reference", f"ipyparallel.{name}")
 
 
 def setup(app: Sphinx) -> None:
-    """Prepare where the pages' code runs.
+    """Connect the above, and prepare where the pages' code runs.
 
     It is to find the commands of this environment, and a profile of its own: the reader's is not
     touched, and what a cluster logs when it starts stays out of the pages.
     """
+    app.connect("autodoc-process-signature", show_signature)
+    app.connect("env-check-consistency", check_all_is_documented)
     ipython_dir = Path(app.outdir).parent / "ipython"
     profile = ipython_dir / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
-    (profile / "ipcluster_config.py").write_text("c.Cluster.log_level = 30  # warnings\n")
+    for name in ("ipcluster", "ipython_kernel"):
+        config = f"c = get_config()\nc.Application.log_level = c.Cluster.log_level = {logging.ERROR}\n"
+        (profile / f"{name}_config.py").write_text(config)
     os.environ["IPYTHONDIR"] = str(ipython_dir)
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
