@@ -9,9 +9,22 @@ kernels with a namespace that stays::
         client[:].apply_sync(lambda: "hello")
 """
 
+import os as _os
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
+
+from traitlets.config import MultipleInstanceError
+
+from . import client as client
+from . import cluster as cluster
+from . import controller as controller
+from . import engine as engine
 from . import error
+from . import serialize as serialize
+from . import traitlets as traitlets
+from . import util as util
 from ._version import __version__, version_info
 from .client.client import Client
+from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from .client.results import AsyncMapResult, AsyncResult, as_completed
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
@@ -33,6 +46,9 @@ from .serialize import (
     use_dill,
     use_pickle,
 )
+
+#: Whether nothing is to be shown by default while one waits.
+_NONINTERACTIVE = _os.environ.get("IPP_NONINTERACTIVE", "") not in {"", "0"}
 
 __all__ = [
     *error.__all__,
@@ -66,4 +82,12 @@ __all__ = [
     "use_cloudpickle",
     "use_dill",
     "use_pickle",
+    "ParallelFunction",
+    "RemoteFunction",
+    "parallel",
+    "remote",
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "MultipleInstanceError",
 ]

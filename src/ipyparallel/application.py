@@ -61,6 +61,11 @@ class BaseParallelApplication(Application):
     #: Prefix of the configuration files ``<config_name>_config.py`` and ``.json``.
     config_name = ""
 
+    #: Set by IPython when it has a profile made: its object for the profile, and whether to write
+    #: over files that are there.
+    profile_dir: Any = None
+    overwrite = False
+
     def _log_level_default(self) -> int:
         return logging.INFO
 
@@ -110,6 +115,18 @@ class BaseParallelApplication(Application):
                 self.log.error("There is no configuration file %s.", path)
                 self.exit(1)
             self.load_config_file(path.stem, path=str(path.parent))
+
+    def init_config_files(self) -> None:
+        """Write a configuration file to fill in into a profile.
+
+        Called by ``ipython profile create --parallel``, which sets `profile_dir` and `overwrite`.
+        """
+        folder = Path(self.profile_dir.location) if self.profile_dir else self.profile_path
+        path = folder / f"{self.config_name}_config.py"
+        if path.exists() and not self.overwrite:
+            return
+        self.log.warning("Generating default config file: %s", path)
+        path.write_text(self.generate_config_file(), encoding="utf-8")
 
     def _log_to_file(self) -> None:
         infix = f"{self.cluster_id}-" if self.cluster_id else ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from traitlets.config import Config
 
 import ipyparallel as ipp
 
@@ -66,7 +67,7 @@ CALLS: list[tuple[str, Call, type[Exception], str]] = [
     ),
     (
         "unpicklable element of a map",
-        lambda c: c.load_balanced_view().map_async(str, [1, threading.Lock()]),
+        lambda c: c.load_balanced_view().map_async(str, [threading.Lock(), 1]),
         TypeError,
         "cannot pickle argument 0",
     ),
@@ -152,7 +153,7 @@ def test_a_call_above_the_limit_is_refused_before_anything_is_sent(client: ipp.C
         lambda: client.load_balanced_view().apply_async(len, b"x" * 20_000),
         lambda: client[:].scatter("a", [b"x", b"x" * 20_000]),
         lambda: client[:].map_async(len, [b"x", b"x" * 20_000]),
-        lambda: client.load_balanced_view().map_async(len, [b"x", b"x" * 20_000]),
+        lambda: client.load_balanced_view().map_async(len, [b"x" * 20_000, b"x"]),
         lambda: client[:].execute("#" * 20_000),
     ):
         history = len(client.history)
@@ -164,7 +165,9 @@ def test_a_call_above_the_limit_is_refused_before_anything_is_sent(client: ipp.C
 
 
 def test_a_result_above_the_limit_of_the_engine_is_refused_there(new_cluster) -> None:
-    _, client = new_cluster(1, engine_args=["--IPEngine.max_message_size=10000"])
+    arguments = ["--IPEngine.max_message_size=10000"]
+    config = Config({"LocalEngineSetLauncher": {"engine_args": arguments}})
+    _, client = new_cluster(1, config=config)
     with pytest.raises(ipp.error.MessageTooLarge, match=r"IPEngine.max_message_size is 10,000"):
         client[0].apply_sync(lambda: b"x" * 20_000)
     assert client[0].apply_sync(lambda: b"x" * 5_000) == b"x" * 5_000

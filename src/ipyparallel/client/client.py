@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Bool, HasTraits, Integer, observe
 
 from ..protocol.session import Session
+from .activation import activate_if_first, activate_view, release
 from .control import ControlMethods
 from .ipython import get_shell, show_remote_errors
 from .jobs import TaskMethods
@@ -153,6 +154,7 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
         shell = get_shell()
         if shell is not None:
             show_remote_errors(shell)
+        activate_if_first(self)
 
     # ---- limits
 
@@ -176,6 +178,7 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
             Ignored; messages that were submitted are always sent.
         """
         self._messenger.close()
+        release(self)
 
     def __del__(self) -> None:
         if hasattr(self, "_messenger"):
@@ -306,14 +309,26 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
         return LoadBalancedView(self, targets, **flags)
 
     def activate(self, targets: Targets = "all", suffix: str = "") -> DirectView:
-        """Register the magics of a blocking view.
+        """Make ``%px`` and the other magics of IPython those of a view that blocks.
 
-        Raises
-        ------
-        NotImplementedError
-            This version has no magics yet.
+        The first client of an IPython session does so by itself.
+
+        Parameters
+        ----------
+        targets : optional
+            The engines; by default all there are at the time of each use.
+        suffix : str
+            Put behind the names of the magics: several views have magics side by side.
+
+        Returns
+        -------
+        DirectView
+            The view; the magics follow its `targets` and `block`.
         """
-        raise NotImplementedError("the %px magics are not part of this version yet")
+        view = self.direct_view(targets)
+        view.block = True
+        activate_view(view, suffix)
+        return view
 
 
 def _closer(client: Client) -> Callable[[str], None]:

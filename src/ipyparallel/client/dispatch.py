@@ -193,6 +193,8 @@ class Dispatcher:
             _log.warning("Dropped a %s message: %s", msg_type, e)
             return
         try:
+            if task.engine_id is None:
+                self._note_engine(task, message)
             self.recorder.record(task, message)
             if task.iopub_callbacks:
                 _call_back(task, message)
@@ -201,6 +203,11 @@ class Dispatcher:
         # one that is malformed counts, too: nobody shall wait for another in its place
         task.output_seen += 1
         task.check_output()
+
+    def _note_engine(self, task: MessageFuture, message: Message) -> None:
+        # the scheduler chose it, and only the reply will say which
+        uuid = message.metadata().get("engine", "")
+        task.engine_id = task.metadata["engine_id"] = self._engines.id_of(uuid)
 
     def _status(self, task: MessageFuture, message: Message) -> None:
         # only engines that do not count their output say when they are idle

@@ -231,6 +231,10 @@ class TaskMethods:
                 f"{', ...' if len(outstanding) > 3 else ''}"
             )
 
+    def purge_results(self, jobs: Jobs | None = None, targets: Targets = None) -> None:
+        """Forget results, here and in the hub, which has no records of tasks yet."""
+        self.purge_local_results(jobs, targets)
+
     def purge_everything(self) -> None:
         """Forget all results and the history.
 

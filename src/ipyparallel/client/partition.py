@@ -44,9 +44,9 @@ class Block:
         """See `Partition`. Lists and tuples become one list, arrays one array."""
         if not parts:
             return []
-        if is_array(parts[0]):
+        if _are_arrays(parts):
             return _concatenate(parts)
-        if isinstance(parts[0], (list, tuple, range)):
+        if _are_lists(parts):
             return list(chain.from_iterable(parts))
         return parts
 
@@ -64,12 +64,9 @@ class RoundRobin:
         """See `Partition`."""
         if not parts:
             return []
-        if is_array(parts[0]):
-            joined = _concatenate(parts)
-            for i, part in enumerate(parts):
-                joined[i :: len(parts)] = part
-            return joined
-        if not isinstance(parts[0], (list, tuple, range)):
+        if _are_arrays(parts):
+            return _interleave(parts)
+        if not _are_lists(parts):
             return parts
         joined = []
         for i in range(max(map(len, parts))):
@@ -106,7 +103,28 @@ def _slice(seq: Any, start: int, stop: int) -> Any:
     return seq[start:stop]
 
 
+def _are_lists(parts: list[Any]) -> bool:
+    return all(isinstance(part, (list, tuple, range)) for part in parts)
+
+
+def _are_arrays(parts: list[Any]) -> bool:
+    return all(is_array(part) and part.ndim for part in parts)
+
+
 def _concatenate(parts: list[Any]) -> Any:
     import numpy
 
     return numpy.concatenate(parts)
+
+
+def _interleave(parts: list[Any]) -> Any:
+    import numpy
+
+    joined = numpy.concatenate(parts)
+    if [len(part) for part in parts] == [len(joined[i :: len(parts)]) for i in range(len(parts))]:
+        for i, part in enumerate(parts):
+            joined[i :: len(parts)] = part
+        return joined
+    # made of other lengths than they were cut: in turn, too, as long as there are elements
+    turns = numpy.concatenate([numpy.arange(len(part)) for part in parts])
+    return joined[numpy.argsort(turns, kind="stable")]

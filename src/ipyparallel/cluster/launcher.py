@@ -1,5 +1,7 @@
 """The public address of the launchers, which live in `ipyparallel.cluster.launchers`."""
 
+from subprocess import PIPE, STDOUT
+
 from .launchers.base import (
     BaseLauncher,
     LauncherError,
@@ -36,7 +38,9 @@ __all__ = [
     "LocalEngineSetLauncher",
     "LocalProcessLauncher",
     "NotRunning",
+    "PIPE",
     "ProcessStateError",
+    "STDOUT",
     "UnknownStatus",
     "WINDOWS",
     "abbreviate_launcher_class",

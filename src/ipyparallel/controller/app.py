@@ -50,6 +50,9 @@ _ALIASES = {
     "hwm": "TaskScheduler.hwm",
 }
 
+#: Under the names that others import.
+aliases, flags = _ALIASES, base_flags
+
 
 class IPController(BaseParallelApplication):
     """The controller of a cluster.

@@ -32,6 +32,9 @@ _ALIASES = {
     "s": "IPEngine.startup_script",
 }
 
+#: Under the names that others import.
+aliases, flags = _ALIASES, base_flags
+
 
 class IPEngine(BaseParallelApplication):
     """Engines of a cluster, on this host.

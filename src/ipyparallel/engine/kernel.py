@@ -95,13 +95,17 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
         metadata["original_msg_id"] = request.get("original_msg_id", "")
         if reply_content["status"] == "error":
             metadata["engine_info"] = {"engine_uuid": self.ident, "engine_id": self.engine_id}
+            content = parent["content"]
+            if content.get("stop_on_error", True) and not content.get("silent", False):
+                # before the reply is sent: what is asked for in answer to it is not behind it
+                self.on_abort()
         if request.get("count_output"):
             session: KernelSession = self.session
             metadata["output_count"] = session.end_count()
         return metadata
 
     def _abort_queues(self, subshell_id: str | None = None) -> None:
-        self.on_abort()
+        """Done by then: see `finish_metadata`."""
 
     def traceback_of(self, error: BaseException) -> list[str]:
         """Publish the traceback of an exception, and return its lines."""

@@ -1,6 +1,7 @@
 """Sequences are cut into even parts, and the parts make the sequence again."""
 
 from collections import OrderedDict, UserDict, deque
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -81,9 +82,27 @@ def test_nothing_joined_is_an_empty_list(partition):
 
 
 @BOTH
-@pytest.mark.parametrize("parts", [["ab", "c"], [1, 2], [None, None]])
+@pytest.mark.parametrize(
+    "parts",
+    [["ab", "c"], [1, 2], [None, None], [[1], 2], [np.float64(1), np.float64(2)]],
+    ids=repr,
+)
 def test_what_cannot_be_joined_is_left_in_parts(partition, parts):
     assert partition.join(parts) == parts
+
+
+@BOTH
+def test_arrays_without_axes_are_left_in_parts(partition):
+    parts = [np.array(1), np.array(2)]
+    assert partition.join(parts) is parts
+
+
+@pytest.mark.parametrize("parts", [[[0], [1, 1, 1]], [[0, 0, 0], [1]], [[], [1, 1], [2]]])
+def test_parts_of_any_lengths_are_joined_in_turn(parts):
+    joined = RoundRobin().join(parts)
+    assert sorted(joined) == sorted(chain.from_iterable(parts))
+    arrays = [np.array(part, dtype=int) for part in parts]
+    assert RoundRobin().join(arrays).tolist() == joined
 
 
 @BOTH

@@ -17,6 +17,7 @@ from concurrent.futures import wait as wait_for_futures
 from typing import TYPE_CHECKING, Any
 
 from ...error import IPythonError, compose_exceptions
+from ..display import LiveOutput, display_outputs
 from ..interrupts import InterruptsHeld
 from ..tasks import MessageFuture
 from ..waiting import deadline_after, show_progress
@@ -53,6 +54,9 @@ class AsyncResult(TaskInfo, InTurnResult):
     chunk_sizes : list of int, optional
         How many items each child stands for.
     """
+
+    #: How many elements `DirectView.scatter` gave to each engine.
+    _scatter_lengths: list[int]
 
     def __init__(
         self,
@@ -283,6 +287,34 @@ class AsyncResult(TaskInfo, InTurnResult):
             interval=interval,
             timeout=timeout,
             widget=widget,
+        )
+
+    # ---- output
+
+    def stream_output(self) -> LiveOutput:
+        """A context in which output is shown as it comes, what has come before included."""
+        return LiveOutput(self._children)
+
+    def display_outputs(self, groupby: str = "type", result_only: bool = False) -> None:
+        """Show what the tasks have written, displayed and returned; see `display`.
+
+        Parameters
+        ----------
+        groupby : {'type', 'engine', 'order'}
+            All text first, then all that was displayed, then the results; or all of each engine
+            together; or the first thing that each engine has displayed, then the second.
+        result_only : bool
+            Only the results.
+
+        Raises
+        ------
+        ValueError
+            `groupby` is something else.
+        TimeoutError
+            The result is not there yet.
+        """
+        display_outputs(
+            self._children, groupby=groupby, result_only=result_only, prefixed=not self._single
         )
 
     # ---- sending, and not running

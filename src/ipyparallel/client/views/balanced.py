@@ -7,9 +7,11 @@ from typing import Any
 
 from ...protocol.messages import encode
 from ...serialize.calls import MapCall
-from ..partition import bounds, partition_named
-from ..results import AsyncMapResult, AsyncResult
-from .base import View, map_inputs, name_of
+from ..arguments import check_callable, inputs_of_map
+from ..remotefunction import getname
+from ..results import AsyncResult
+from ..tasks import MessageFuture
+from .base import View
 
 
 class LoadBalancedView(View):
@@ -21,10 +23,12 @@ class LoadBalancedView(View):
         The engines that may be chosen; None for all.
     """
 
+    _is_balanced = True
+
     def _apply(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncResult:
         content, buffers = self.client._messenger.pack(func, args, kwargs)
         task = self.client._messenger.submit_balanced(content, buffers, self.task_metadata(), self)
-        return AsyncResult(self.client, task, name_of(func))
+        return AsyncResult(self.client, task, getname(func))
 
     def task_metadata(self, label: str | None = None) -> bytes:
         """What the scheduler is told about each task."""
@@ -81,28 +85,32 @@ class LoadBalancedView(View):
         list or AsyncMapResult
             The results, in the order of the input; an empty list for no input.
         """
+        check_callable(f)
+        return self._share_out(
+            MapCall(f),
+            inputs_of_map(sequences),
+            name=getname(f),
+            block=self._blocks(block),
+            chunksize=chunksize,
+            ordered=ordered,
+            return_exceptions=return_exceptions,
+            label=label,
+        )
+
+    def _number_of_parts(self, length: int, chunksize: int | None) -> int:
+        chunksize = 1 if chunksize is None else chunksize
         if not isinstance(chunksize, int) or isinstance(chunksize, bool) or chunksize < 1:
             raise ValueError(f"chunksize must be a positive number, not {chunksize!r}")
-        inputs, length = map_inputs(sequences)
-        if not length:
-            return []
-        call = MapCall(f)
+        return -(-length // chunksize)
+
+    def _submit_parts(
+        self, call: Any, parts: list[tuple[Any, ...]], label: str | None
+    ) -> list[MessageFuture]:
         metadata = self.task_metadata(label)
-        children, sizes = [], []
-        for start, stop in bounds(length, -(-length // chunksize)):
-            chunks = tuple(seq[start:stop] for seq in inputs)
-            content, buffers = self.client._messenger.pack(call, chunks, {})
+        children = []
+        for part in parts:
+            content, buffers = self.client._messenger.pack(call, part, {})
             children.append(
                 self.client._messenger.submit_balanced(content, buffers, metadata, self, label)
             )
-            sizes.append(stop - start)
-        result = AsyncMapResult(
-            self.client,
-            children,
-            partition_named("b"),
-            name_of(f),
-            ordered=ordered,
-            return_exceptions=return_exceptions,
-            chunk_sizes=sizes,
-        )
-        return self._finish(result, self._blocks(block))
+        return children

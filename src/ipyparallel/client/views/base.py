@@ -1,24 +1,23 @@
-"""What all views have in common: flags, apply, map."""
+"""What all views have in common: apply, map, what the client does for them."""
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any
 
-from traitlets import Any as AnyTrait
-from traitlets import Bool, HasTraits, Unicode
-
-from ..history import History
-from ..partition import as_sequence
-from ..results import AsyncResult
-
-if TYPE_CHECKING:
-    from ..client import Client
+from ...error import RemoteError
+from ..arguments import check_callable, check_label
+from ..partition import partition_named
+from ..remotefunction import ParallelFunction, RemoteFunction, parallel, remote
+from ..results import AsyncMapResult, AsyncResult
+from ..tasks import MessageFuture
+from .flags import Flags
 
 
-class View(HasTraits):
+class View(Flags):
     """A way to call functions on engines.
 
     Attributes
@@ -32,59 +31,6 @@ class View(HasTraits):
     history : sequence of str
         Ids of the last messages that were submitted.
     """
-
-    block = Bool(False, help="Whether calls wait for their results.")
-    track = Bool(False, help="Accepted for compatibility; large buffers are never copied.")
-    targets = AnyTrait(help="The engines.")
-    label = Unicode(None, allow_none=True, help="Given to all tasks.")
-
-    #: Names that `set_flags` takes.
-    _flag_names: tuple[str, ...] = ("targets", "block", "track", "label")
-
-    def __init__(self, client: Client, targets: Any, **flags: Any) -> None:
-        super().__init__(targets=targets)
-        self.client = client
-        self.block = client.block
-        self.history = History(client.session.id_prefix)
-        self.set_flags(**flags)
-
-    def __repr__(self) -> str:
-        text = str(self.targets)
-        if len(text) > 16:
-            text = text[:12] + "...]"
-        return f"<{type(self).__name__} {text}>"
-
-    def __len__(self) -> int:
-        if isinstance(self.targets, list):
-            return len(self.targets)
-        if isinstance(self.targets, int):
-            return 1
-        return len(self.client)
-
-    # ---- flags
-
-    def set_flags(self, **flags: Any) -> View:
-        """Set flags; returns the view.
-
-        Raises
-        ------
-        KeyError
-            A name that is not a flag.
-        """
-        for name, value in flags.items():
-            if name not in self._flag_names:
-                raise KeyError(f"Invalid name: {name!r} (flags are: {', '.join(self._flag_names)})")
-            setattr(self, name, value)
-        return self
-
-    @contextmanager
-    def temp_flags(self, **flags: Any) -> Iterator[View]:
-        """Set flags for the duration of a ``with`` block."""
-        saved = {name: getattr(self, name) for name in self._flag_names}
-        try:
-            yield self.set_flags(**flags)
-        finally:
-            self.set_flags(**saved)
 
     # ---- calling
 
@@ -105,29 +51,30 @@ class View(HasTraits):
         Returns
         -------
         object or AsyncResult
-            What it returns if the view blocks, else its result to come.
+            What it returns if the view blocks, else its result to come. Ctrl-C while waiting
+            returns the latter, too: the call goes on.
+
+        Raises
+        ------
+        TypeError
+            Not a function, or it or an argument cannot be pickled.
+        RemoteError
+            The view blocks, and the call failed.
         """
-        result = self._apply(_ipp_func, args, kwargs)
-        return self._finish(result, self.block)
+        check_callable(_ipp_func)
+        return self._finish(self._apply(_ipp_func, args, kwargs), self.block)
 
     def apply_async(
         self, _ipp_func: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> AsyncResult:
         """Like `apply`; returns an AsyncResult whether the view blocks or not."""
+        check_callable(_ipp_func)
         return self._apply(_ipp_func, args, kwargs)
 
     def apply_sync(self, _ipp_func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Like `apply`; waits for the result whether the view blocks or not."""
+        check_callable(_ipp_func)
         return self._finish(self._apply(_ipp_func, args, kwargs), True)
-
-    def _finish(self, result: AsyncResult, block: bool) -> Any:
-        if not block:
-            return result
-        try:
-            return result.get()
-        except KeyboardInterrupt:
-            # the call goes on; the user gets hold of it
-            return result
 
     @abstractmethod
     def map(self, f: Callable[..., Any], *sequences: Iterable[Any], **options: Any) -> Any:
@@ -135,12 +82,12 @@ class View(HasTraits):
 
     def map_async(self, f: Callable[..., Any], *sequences: Iterable[Any], **options: Any) -> Any:
         """Like `map`; returns an AsyncMapResult whether the view blocks or not."""
-        _no_block(options)
+        _no_block("map_async", options)
         return self.map(f, *sequences, block=False, **options)
 
     def map_sync(self, f: Callable[..., Any], *sequences: Iterable[Any], **options: Any) -> Any:
         """Like `map`; waits for the results whether the view blocks or not."""
-        _no_block(options)
+        _no_block("map_sync", options)
         return self.map(f, *sequences, block=True, **options)
 
     def imap(
@@ -149,7 +96,114 @@ class View(HasTraits):
         """Like `map`; an iterator over the results."""
         return iter(self.map_async(f, *sequences, **options))
 
+    def remote(
+        self, block: bool | None = None, **flags: Any
+    ) -> Callable[[Callable[..., Any]], RemoteFunction]:
+        """Decorator: calling the function calls it on the engines.
+
+        Parameters
+        ----------
+        block : bool, optional
+            Whether calls wait; by default as the view does at the time of the call.
+        **flags
+            For the time of each call; see `set_flags`.
+        """
+        return remote(self, block=block, **flags)
+
+    def parallel(
+        self, dist: str = "b", block: bool | None = None, **flags: Any
+    ) -> Callable[[Callable[..., Any]], ParallelFunction]:
+        """Decorator: calling the function shares the sequences it is given out to the engines.
+
+        Parameters
+        ----------
+        dist : {'b', 'r'}
+            Contiguous parts, or every n-th element.
+        block : bool, optional
+            Whether calls wait; by default as the view does now.
+        **flags
+            For the time of each call; see `set_flags`.
+        """
+        return parallel(self, dist=dist, block=self._blocks(block), **flags)
+
+    # ---- calls that are shared out
+
+    @abstractmethod
+    def _number_of_parts(self, length: int, chunksize: int | None) -> int:
+        """Into how many parts to cut so many elements."""
+
+    @abstractmethod
+    def _submit_parts(
+        self, call: Any, parts: list[tuple[Any, ...]], label: str | None
+    ) -> list[MessageFuture]:
+        """Submit one call for each tuple of arguments."""
+
+    def _share_out(
+        self,
+        call: Any,
+        inputs: list[Any],
+        *,
+        name: str,
+        dist: str = "b",
+        block: bool,
+        chunksize: int | None = None,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        label: str | None = None,
+    ) -> Any:
+        """Call `call` with parts of the inputs, which are of one length.
+
+        Returns
+        -------
+        list or AsyncMapResult
+            What the calls return, joined; an empty list for no input.
+        """
+        check_label(label)
+        partition = partition_named(dist)
+        length = len(inputs[0])
+        if not length:
+            return []
+        number = self._number_of_parts(length, chunksize)
+        cuts = (partition.cut(seq, number) for seq in inputs)
+        parts = [part for part in zip(*cuts, strict=True) if len(part[0])]
+        result = AsyncMapResult(
+            self.client,
+            self._submit_parts(call, parts, label),
+            partition,
+            name,
+            ordered=ordered,
+            return_exceptions=return_exceptions,
+            chunk_sizes=[len(part[0]) for part in parts],
+        )
+        return self._finish(result, block)
+
     # ---- the client's methods, for this view's engines and tasks
+
+    @property
+    def results(self) -> Any:
+        """The client's results, by message id."""
+        return self.client.results
+
+    def get_result(
+        self, indices_or_msg_ids: Any = None, block: bool | None = None, owner: bool = False
+    ) -> AsyncResult:
+        """The result of tasks that were submitted before; see `Client.get_result`.
+
+        Parameters
+        ----------
+        indices_or_msg_ids : int, str, AsyncResult or list of these, optional
+            Numbers are indices into this view's history; by default the last one.
+        block : bool, optional
+            Whether to wait for it; by default as the view does.
+        owner : bool
+            Whether the client may forget the result when it was fetched.
+        """
+        chosen = -1 if indices_or_msg_ids is None else indices_or_msg_ids
+        if isinstance(chosen, int):
+            chosen = self.history[chosen]
+        elif isinstance(chosen, (list, tuple, set, range)):
+            chosen = [self.history[job] if isinstance(job, int) else job for job in chosen]
+        return self.client.get_result(chosen, block=self._blocks(block), owner=owner)
 
     def wait(self, jobs: Any = None, timeout: float | None = -1) -> bool:
         """Wait for tasks to end, by default those of this view; see `Client.wait`."""
@@ -158,11 +212,15 @@ class View(HasTraits):
             jobs = [task for task in list(pending.values()) if task.owner is self]
         return self.client.wait(jobs, timeout)
 
-    def abort(self, jobs: Any = None, targets: Any = None, block: bool | None = None) -> Any:
-        """Have tasks that have not begun not run; see `Client.abort`."""
+    def abort(
+        self, jobs: Any = None, targets: Any = None, block: bool | None = None
+    ) -> AsyncResult:
+        """Have tasks that have not begun not run, by default this view's; see `Client.abort`."""
+        block = self._blocks(block)
         if jobs is None:
             jobs = list(self.outstanding)
-        return self.client.abort(jobs, self._targets(targets), self._blocks(block))
+        result = self.client.abort(jobs, self._targets(targets), block=False)
+        return self._wait_for(result) if block else result
 
     @property
     def outstanding(self) -> set[str]:
@@ -174,6 +232,10 @@ class View(HasTraits):
         """How much each engine has to do; see `Client.queue_status`."""
         return self.client.queue_status(self._targets(targets), verbose)
 
+    def purge_results(self, jobs: Any = (), targets: Any = ()) -> None:
+        """Have the client and the hub forget results; see `Client.purge_results`."""
+        self.client.purge_results(jobs, targets)
+
     def shutdown(
         self,
         targets: Any = None,
@@ -184,26 +246,43 @@ class View(HasTraits):
         """Stop engines; see `Client.shutdown`."""
         self.client.shutdown(self._targets(targets), restart, hub, self._blocks(block))
 
-    def _targets(self, targets: Any) -> Any:
-        return self.targets if targets is None else targets
+    def spin(self) -> None:
+        """Does nothing: results arrive by themselves."""
+        warnings.warn("spin is deprecated: results arrive by themselves", DeprecationWarning, 2)
 
-    def _blocks(self, block: bool | None) -> bool:
-        return bool(self.block) if block is None else block
+    # ---- parts of the above
+
+    def _finish(self, result: AsyncResult, block: bool) -> Any:
+        """What a call returns: its value if it waits and is not interrupted."""
+        if not block:
+            return result
+        with Interruptible():
+            return result.get()
+        return result
+
+    def _wait_for(self, result: AsyncResult) -> AsyncResult:
+        """Wait for a result of which only the failures matter."""
+        with Interruptible():
+            result.get()
+        return result
 
 
-def _no_block(options: dict[str, Any]) -> None:
+class Interruptible:
+    """Ctrl-C ends the waiting in this context: the call goes on, and the user gets hold of it."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        # a remote error may be that of an engine that was interrupted
+        return isinstance(value, KeyboardInterrupt) and not isinstance(value, RemoteError)
+
+
+def _no_block(method: str, options: dict[str, Any]) -> None:
     if "block" in options:
-        raise TypeError("map_async and map_sync take no block: it is in their names")
-
-
-def map_inputs(sequences: tuple[Iterable[Any], ...]) -> tuple[list[Any], int]:
-    """What a map is given, as sequences that can be cut, and the length of the shortest."""
-    if not sequences:
-        raise TypeError("map needs at least one sequence")
-    inputs = [as_sequence(seq) for seq in sequences]
-    return inputs, min(map(len, inputs))
-
-
-def name_of(func: Any) -> str:
-    """The name to show for what is called."""
-    return str(getattr(func, "__name__", None) or getattr(func, "name", None) or func)
+        raise TypeError(f"{method} takes no block: its name says whether it waits")

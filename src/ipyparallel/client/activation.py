@@ -1,0 +1,58 @@
+"""Which client the ``%px`` magics of this IPython session belong to."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from .ipython import get_shell
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .views.direct import DirectView
+
+
+def activate_view(view: DirectView, suffix: str = "") -> None:
+    """Make ``%px<suffix>``, and the other magics, those of this view.
+
+    Warns if this is no IPython session.
+    """
+    shell = get_shell()
+    if shell is None:
+        warnings.warn(
+            "The magics of ipyparallel (%px, %autopx, ...) are there in IPython only", stacklevel=3
+        )
+        return
+    from .magics import ParallelMagics
+
+    shell.register_magics(ParallelMagics(shell, view, suffix))
+
+
+def activate_if_first(client: Client) -> None:
+    """Give the magics to a client that was just made, unless somebody has them.
+
+    A client that was closed has them no more. Does nothing outside IPython.
+    """
+    shell = get_shell()
+    if shell is None:
+        return
+    from .magics import ParallelMagics
+
+    magic = shell.find_line_magic("px")
+    owner = getattr(magic, "__self__", None)
+    if magic is None or (isinstance(owner, ParallelMagics) and owner.is_released):
+        client.activate()
+
+
+def release(client: Client) -> None:
+    """A client was closed: its magics keep nothing of it. They say so when they are used."""
+    shell = get_shell()
+    if shell is None or "ipyparallel.client.magics" not in sys.modules:
+        return
+    from .magics import ParallelMagics
+
+    for magic in list(shell.magics_manager.magics["line"].values()):
+        owner = getattr(magic, "__self__", None)
+        if isinstance(owner, ParallelMagics):
+            owner.release(client)

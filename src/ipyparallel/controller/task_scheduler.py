@@ -1,0 +1,5 @@
+"""The old import path of the settings of the task scheduler."""
+
+from .settings import TaskScheduler
+
+__all__ = ["TaskScheduler"]

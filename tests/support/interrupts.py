@@ -1,0 +1,45 @@
+"""Ctrl-C, exactly when the main thread is waiting for a result."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def _waits_for_a_result(thread_id: int) -> bool:
+    """Whether the thread is inside a wait of `threading`, called from a future's."""
+    frame = sys._current_frames().get(thread_id)
+    names = []
+    while frame is not None:
+        names.append((os.path.basename(frame.f_code.co_filename), frame.f_code.co_name))
+        frame = frame.f_back
+    return names[:1] == [("threading.py", "wait")] and ("result.py", "get") in names
+
+
+@contextmanager
+def ctrl_c_while_waiting() -> Iterator[None]:
+    """Within this context, which the main thread runs, the first wait for a result is
+    interrupted."""
+    main = threading.main_thread().ident
+    assert main == threading.get_ident()
+    over = threading.Event()
+
+    def interrupt() -> None:
+        while not over.is_set():
+            if _waits_for_a_result(main):
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+            time.sleep(0.001)
+
+    helper = threading.Thread(target=interrupt)
+    helper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        helper.join()

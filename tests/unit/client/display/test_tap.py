@@ -1,0 +1,156 @@
+"""A tap that is opened while output comes: nothing is lost, nothing is passed on twice."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from ipyparallel.client.display.tap import Tap
+from ipyparallel.client.tasks import MessageFuture
+from ipyparallel.error import unwrap_exception
+from ipyparallel.protocol.session import Session
+
+
+class Task(MessageFuture):
+    """A task that is told what it shows, as the dispatcher would."""
+
+    def __init__(self) -> None:
+        super().__init__(Session(b"").header("execute_request"))
+        self.engine_id = 3
+
+    def record(self, kind: str, content: dict[str, Any]) -> None:
+        metadata = self.metadata
+        if kind == "stream":
+            metadata[content["name"]] += content["text"]
+        elif kind == "display_data":
+            metadata["outputs"].append(content)
+        elif kind == "execute_result":
+            metadata["execute_result"] = content
+        elif kind == "error":
+            metadata["error"] = unwrap_exception(content)
+
+    def announce(self, kind: str, content: dict[str, Any]) -> None:
+        for callback in self.iopub_callbacks:
+            callback({"msg_type": kind, "content": content, "metadata": {}})
+
+    def shows(self, kind: str, content: dict[str, Any]) -> None:
+        self.record(kind, content)
+        self.announce(kind, content)
+
+    def writes(self, text: str, name: str = "stdout") -> None:
+        self.shows("stream", {"name": name, "text": text})
+
+
+@pytest.fixture
+def task() -> Task:
+    return Task()
+
+
+@pytest.fixture
+def passed_on() -> list[tuple[str, Any]]:
+    return []
+
+
+@pytest.fixture
+def tap(task: Task, passed_on: list[tuple[str, Any]]) -> Tap:
+    return Tap(task, lambda kind, what: passed_on.append((kind, what)))
+
+
+def test_what_was_shown_before_is_replayed(task: Task, tap: Tap, passed_on: list[Any]) -> None:
+    task.writes("a\n")
+    task.writes("b\n", "stderr")
+    task.shows("display_data", {"data": {"text/plain": "1"}})
+    task.shows("execute_result", {"data": {"text/plain": "2"}, "execution_count": 1})
+    tap.open()
+    assert passed_on == [
+        ("stdout", "a\n"),
+        ("stderr", "b\n"),
+        ("display", {"data": {"text/plain": "1"}}),
+        ("result", {"data": {"text/plain": "2"}, "execution_count": 1}),
+    ]
+
+
+def test_what_comes_is_passed_on(task: Task, tap: Tap, passed_on: list[Any]) -> None:
+    tap.open()
+    task.writes("a")
+    task.writes("b")
+    assert passed_on == [("stdout", "a"), ("stdout", "b")]
+
+
+MESSAGES = [
+    ("stream", {"name": "stdout", "text": "x"}, "stdout"),
+    ("display_data", {"data": {"text/plain": "1"}}, "display"),
+    ("execute_result", {"data": {"text/plain": "2"}, "execution_count": 1}, "result"),
+]
+
+
+@pytest.mark.parametrize(("kind", "content", "passed_as"), MESSAGES)
+def test_recorded_before_and_announced_after(
+    task: Task, tap: Tap, passed_on: list[Any], kind: str, content: Any, passed_as: str
+) -> None:
+    """It is in the replay, and its announcement is the first that the tap hears."""
+    task.writes("before")
+    task.record(kind, content)
+    tap.open()
+    task.announce(kind, content)
+    task.writes("after")
+    if kind == "stream":
+        assert passed_on == [("stdout", "beforex"), ("stdout", "after")]
+    else:
+        assert passed_on == [("stdout", "before"), (passed_as, content), ("stdout", "after")]
+
+
+@pytest.mark.parametrize(("kind", "content", "passed_as"), MESSAGES)
+def test_the_same_again_is_shown_again(
+    task: Task, tap: Tap, passed_on: list[Any], kind: str, content: Any, passed_as: str
+) -> None:
+    task.shows(kind, dict(content))
+    tap.open()
+    task.shows(kind, dict(content))
+    assert [what for what, _ in passed_on] == [passed_as, passed_as]
+
+
+def test_errors_say_which_engine_they_are_from(task: Task, tap: Tap, passed_on: list[Any]) -> None:
+    tap.open()
+    task.shows("error", {"ename": "E", "evalue": "bad", "traceback": ["where"]})
+    [(kind, error)] = passed_on
+    assert kind == "error"
+    assert error.render_traceback() == ["[3:execute]", "where"]
+
+
+def test_a_closed_tap_hears_nothing(task: Task, tap: Tap, passed_on: list[Any]) -> None:
+    tap.open()
+    tap.close()
+    task.writes("a")
+    tap.close()  # harmless
+    assert passed_on == []
+
+
+def test_opened_while_another_thread_records(task: Task) -> None:
+    """Whenever it is opened, the parts make the whole."""
+    whole = "".join(f"{i}\n" for i in range(20_000))
+    opened = threading.Event()
+
+    def write() -> None:
+        for i in range(20_000):
+            task.writes(f"{i}\n")
+            if i == 100:
+                opened.set()
+
+    assert task.metadata["stdout"] == ""
+    writer = threading.Thread(target=write)
+    writer.start()
+    opened.wait()
+    taps, texts = [], []
+    while writer.is_alive():
+        text: list[str] = []
+        taps.append(Tap(task, lambda kind, what, text=text: text.append(what)))  # type: ignore[misc]
+        taps[-1].open()
+        texts.append(text)
+        if len(taps) >= 50:
+            break
+    writer.join()
+    assert taps
+    assert all("".join(text) == whole for text in texts)
