@@ -233,6 +233,12 @@ def test_the_error_of_one_engine(session: Session) -> None:
     assert session.out.startswith("[0:execute]\n")
 
 
+def test_what_follows_an_error_is_run(session: Session) -> None:
+    for _ in range(20):
+        session.fails("%px 1/0")
+        assert session.shows("%px print('on')").count("on") == 2
+
+
 def test_errors_are_recalled(session: Session) -> None:
     session.fails("%px 1/0")
     assert isinstance(session.fails("%pxresult"), CompositeError)

@@ -91,10 +91,20 @@ def test_images(kernel: Kernel) -> None:
 
 
 def test_what_is_displayed_can_be_updated(kernel: Kernel) -> None:
-    shown = kernel.run("%%px --targets 0\nh = display('old', display_id=True)\nh.update('new')")
-    assert kinds(shown) == ["display_data", "display_data", "update_display_data"]
-    assert display_id(shown[1]) == display_id(shown[2])
-    assert plain(shown[2]) == "'new'"
+    shown = kernel.run("%%px --targets 0\nh = display('old', display_id=True)")
+    first = shown[1]
+    assert plain(first) == "'old'"
+    [update] = kernel.run("%%px --targets 0\nh.update('new')")
+    assert update["msg_type"] == "update_display_data"
+    assert display_id(update) == display_id(first)
+    assert plain(update) == "'new'"
+
+
+def test_what_was_updated_is_shown_as_it_is_now(kernel: Kernel) -> None:
+    shown = kernel.run(
+        "%%px --targets 0 --no-stream\nh = display('old', display_id=True)\nh.update('new')"
+    )
+    assert [plain(message) for message in shown] == ["'new'"]
 
 
 def test_grouped_text_is_printed(kernel: Kernel) -> None:

@@ -15,10 +15,12 @@ from traitlets import Bool, HasTraits, Integer, observe
 from ..protocol.session import Session
 from .activation import activate_if_first, activate_view, release
 from .control import ControlMethods
+from .execute_reply import ExecuteReply as ExecuteReply
 from .ipython import get_shell, show_remote_errors
 from .jobs import TaskMethods
 from .locate import find_info
 from .messenger import Messenger
+from .metadata import Metadata as Metadata
 from .recording import OUTPUT_LIMIT
 from .requests import RequestMethods
 from .targets import Targets, is_all

@@ -190,6 +190,7 @@ class Messenger:
         ids: Sequence[int],
         owner: Owner,
         label: str | None = None,
+        track: bool | None = None,
     ) -> list[MessageFuture]:
         """Send the same request to each of these engines.
 
@@ -226,7 +227,7 @@ class Messenger:
                 compact=self._compact and uuid not in foreign,
             )
             messages.append([uuid.encode(), *frames])
-        self._send("mux", tasks, messages, owner.track)
+        self._send("mux", tasks, messages, owner.track if track is None else track)
         for task in tasks:
             self._record(task, owner)
         return tasks

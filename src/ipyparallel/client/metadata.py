@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -68,3 +69,23 @@ class Metadata(dict[str, Any]):
         if key not in self:
             raise KeyError(key)
         super().__setitem__(key, value)
+
+
+def places_of_display(outputs: Sequence[Mapping[str, Any]], update: Mapping[str, Any]) -> list[int]:
+    """Where something was displayed that is now updated.
+
+    Parameters
+    ----------
+    outputs : sequence of dict
+        Contents of ``display_data`` messages.
+    update : dict
+        Content of the ``update_display_data`` message.
+    """
+    wanted = _display_id(update)
+    if wanted is None:
+        return []
+    return [place for place, output in enumerate(outputs) if _display_id(output) == wanted]
+
+
+def _display_id(content: Mapping[str, Any]) -> Any:
+    return content.get("transient", {}).get("display_id")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..protocol.session import Message
 from ..serialize.exceptions import read_exception
 from ..serialize.pickler import deserialize
+from .metadata import places_of_display
 
 if TYPE_CHECKING:
     from .tasks import MessageFuture
@@ -100,6 +101,7 @@ class Recorder:
             "execute_input": self._execute_input,
             "execute_result": self._execute_result,
             "display_data": self._display_data,
+            "update_display_data": self._update_display_data,
             "data_message": self._data,
         }
 
@@ -143,6 +145,12 @@ class Recorder:
     def _display_data(self, task: MessageFuture, message: Message) -> None:
         if self._has_room(task, message):
             task.metadata["outputs"].append(message.content())
+
+    def _update_display_data(self, task: MessageFuture, message: Message) -> None:
+        content = message.content()
+        outputs = task.metadata["outputs"]
+        for place in places_of_display(outputs, content):
+            outputs[place] = content
 
     def _has_room(self, task: MessageFuture, message: Message) -> bool:
         """Whether rich output of that size is still kept; if not, a text in its place says so."""

@@ -88,14 +88,13 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
     def finish_metadata(self, parent: Any, metadata: Any, reply_content: Any) -> Any:
         """Complete the metadata of an ``execute_reply``."""
         metadata = super().finish_metadata(parent, metadata, reply_content)
-        request = parent.get("metadata") or {}
+        request, content = parent.get("metadata") or {}, parent.get("content") or {}
         metadata["label"] = request.get("label")
         metadata["is_broadcast"] = request.get("is_broadcast", False)
         metadata["is_coalescing"] = request.get("is_coalescing", False)
         metadata["original_msg_id"] = request.get("original_msg_id", "")
         if reply_content["status"] == "error":
             metadata["engine_info"] = {"engine_uuid": self.ident, "engine_id": self.engine_id}
-            content = parent["content"]
             if content.get("stop_on_error", True) and not content.get("silent", False):
                 # before the reply is sent: what is asked for in answer to it is not behind it
                 self.on_abort()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...error import RemoteError, unwrap_exception
+from ..metadata import places_of_display
 from ..tasks import MessageFuture
 
 #: Is given the kind of something that was shown, and what it is: ``stdout`` or ``stderr`` and a
@@ -106,7 +107,17 @@ class _Record:
             return self.known[content["name"]] is now[content["name"]]
         if kind in ("execute_result", "error"):
             return self.known[kind] is now[kind]
-        return kind == "display_data" and len(self.outputs) == len(now["outputs"])
+        if kind == "display_data":
+            return len(self.outputs) == len(now["outputs"])
+        if kind == "update_display_data":
+            # it has taken the place of what was displayed under its id, if that was of this task
+            places = places_of_display(now["outputs"], content)
+            return bool(places) and all(
+                self.outputs[place] is now["outputs"][place]
+                for place in places
+                if place < len(self.outputs)
+            )
+        return False
 
 
 def _read(message: Any) -> tuple[str, Mapping[str, Any]]:

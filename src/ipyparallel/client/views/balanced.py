@@ -104,7 +104,11 @@ class LoadBalancedView(View):
         return -(-length // chunksize)
 
     def _submit_parts(
-        self, call: Any, parts: list[tuple[Any, ...]], label: str | None
+        self,
+        call: Any,
+        parts: list[tuple[Any, ...]],
+        label: str | None,
+        track: bool | None = None,
     ) -> list[MessageFuture]:
         metadata = self.task_metadata(label)
         children = []

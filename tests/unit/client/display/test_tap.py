@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ipyparallel.client.display.tap import Tap
+from ipyparallel.client.metadata import places_of_display
 from ipyparallel.client.tasks import MessageFuture
 from ipyparallel.error import unwrap_exception
 from ipyparallel.protocol.session import Session
@@ -26,6 +27,9 @@ class Task(MessageFuture):
             metadata[content["name"]] += content["text"]
         elif kind == "display_data":
             metadata["outputs"].append(content)
+        elif kind == "update_display_data":
+            for place in places_of_display(metadata["outputs"], content):
+                metadata["outputs"][place] = content
         elif kind == "execute_result":
             metadata["execute_result"] = content
         elif kind == "error":
@@ -110,6 +114,34 @@ def test_the_same_again_is_shown_again(
     tap.open()
     task.shows(kind, dict(content))
     assert [what for what, _ in passed_on] == [passed_as, passed_as]
+
+
+def displayed(text: str, display_id: str) -> dict[str, Any]:
+    return {"data": {"text/plain": text}, "transient": {"display_id": display_id}}
+
+
+def test_the_last_state_of_what_was_displayed_is_replayed(
+    task: Task, tap: Tap, passed_on: list[Any]
+) -> None:
+    task.shows("display_data", displayed("old", "a"))
+    task.shows("display_data", displayed("other", "b"))
+    task.record("update_display_data", displayed("new", "a"))
+    tap.open()
+    task.announce("update_display_data", displayed("new", "a"))
+    task.shows("update_display_data", displayed("newer", "a"))
+    assert passed_on == [
+        ("display", displayed("new", "a")),
+        ("display", displayed("other", "b")),
+        ("update", displayed("newer", "a")),
+    ]
+
+
+def test_an_update_of_what_another_task_displayed(
+    task: Task, tap: Tap, passed_on: list[Any]
+) -> None:
+    tap.open()
+    task.shows("update_display_data", displayed("new", "elsewhere"))
+    assert passed_on == [("update", displayed("new", "elsewhere"))]
 
 
 def test_errors_say_which_engine_they_are_from(task: Task, tap: Tap, passed_on: list[Any]) -> None:
