@@ -82,6 +82,10 @@ def test_what_is_sent_after_a_failure_is_told_is_not_behind_it(client: ipp.Clien
         client[0].execute("after = True", silent=False, block=True)
 
 
+def test_an_event_loop_may_be_asked_for(client: ipp.Client) -> None:
+    client[0].execute("%gui asyncio", block=True)
+
+
 def test_the_engine_knows_it_is_an_engine(client: ipp.Client) -> None:
     code = "ip = get_ipython(); engine_id = ip.kernel.engine_id; name = __name__"
     client[:].execute(code, block=True)

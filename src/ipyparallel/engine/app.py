@@ -10,6 +10,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from traitlets import Float, Integer, Unicode
 
@@ -18,6 +19,9 @@ from ..error import EngineError
 from ..protocol import connection
 from ..protocol.connection import EngineInfo
 from .supervisor import Birth, Supervisor
+
+if TYPE_CHECKING:
+    from .kernel import IPythonParallelKernel
 
 #: Seconds between looks for a connection file that is not there yet.
 _LOOK = 0.01
@@ -69,6 +73,13 @@ class IPEngine(BaseParallelApplication):
     startup_script = Unicode("", help="Path of a file that each engine runs first.").tag(
         config=True
     )
+
+    @property
+    def kernel(self) -> IPythonParallelKernel | None:
+        """The kernel of this engine process: ``%matplotlib`` and ``%gui`` look for it here."""
+        from .kernel import IPythonParallelKernel
+
+        return IPythonParallelKernel.instance() if IPythonParallelKernel.initialized() else None
 
     def start(self) -> None:
         """Run the engines until they end."""

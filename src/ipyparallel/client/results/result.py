@@ -174,6 +174,17 @@ class AsyncResult(TaskInfo, InTurnResult):
             raise failure
         return self._whole()
 
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the result and return it; see `concurrent.futures.Future.result`.
+
+        An error is raised from here, and not from there, so that a debugger that is entered after
+        it stands where ``self`` is the result.
+        """
+        if self.exception(timeout) is not None:
+            assert self._exception is not None
+            raise self._exception
+        return super().result()
+
     def _wait_for_announced_output(self, deadline: float | None) -> None:
         """Wait for the output that replies say there is: it takes another way, and is near."""
         if all(child.output_done or child.output_expected is None for child in self._children):
