@@ -11,6 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+from docutils.nodes import Element
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import inspect
@@ -36,13 +38,12 @@ pygments_style = "default"
 
 # ---- pages
 
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
-myst_heading_anchors = 3
+myst_enable_extensions = ["deflist", "substitution"]
+myst_heading_anchors = 3  # links such as errors.md#when-it-fails
 
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 60  # seconds a cell
-nb_merge_streams = True
 
 # ---- the API reference, from docstrings
 
@@ -58,8 +59,24 @@ nitpick_ignore_regex = [
     ("py:obj", r"(asyncio|concurrent\.futures|IPython)(\.\w+)*"),
 ]
 
-#: Told in words, or by their own names.
-NOT_DOCUMENTED = {"__version__", "version_info", "error", "TimeoutError"}
+#: Of Python and other packages, or told in words.
+NOT_DOCUMENTED = {
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "MultipleInstanceError",
+    "TimeoutError",
+    "__version__",
+    "error",
+    "version_info",
+}
+
+
+#: Configuration of clusters and kernels on the pages.
+QUIET = f"""\
+c = get_config()
+c.Application.log_level = c.Cluster.log_level = {logging.ERROR}
+"""
 
 
 def show_signature(
@@ -70,6 +87,19 @@ def show_signature(
         return None
     init = inspect.signature(obj.__init__, bound_method=True)
     return inspect.stringify_signature(init, show_annotation=False), ""
+
+
+def find_by_last_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: Element
+) -> Element | None:
+    """Find classes that docstrings name without their module, wherever they are documented."""
+    if node.get("refdomain") != "py" or not node["reftarget"][:1].isupper():
+        return None
+    node["refspecific"] = True
+    domain = env.get_domain("py")
+    return domain.resolve_xref(
+        env, node["refdoc"], app.builder, node["reftype"], node["reftarget"], node, contnode
+    )
 
 
 def check_all_is_documented(app: Sphinx, env: BuildEnvironment) -> None:
@@ -86,13 +116,13 @@ def setup(app: Sphinx) -> None:
     It is to find the commands of this environment, and a profile of its own: the reader's is not
     touched, and what a cluster logs when it starts stays out of the pages.
     """
+    app.connect("missing-reference", find_by_last_name)
     app.connect("autodoc-process-signature", show_signature)
     app.connect("env-check-consistency", check_all_is_documented)
     ipython_dir = Path(app.outdir).parent / "ipython"
     profile = ipython_dir / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     for name in ("ipcluster", "ipython_kernel"):
-        config = f"c = get_config()\nc.Application.log_level = c.Cluster.log_level = {logging.ERROR}\n"
-        (profile / f"{name}_config.py").write_text(config)
+        (profile / f"{name}_config.py").write_text(QUIET)
     os.environ["IPYTHONDIR"] = str(ipython_dir)
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
