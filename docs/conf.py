@@ -1,16 +1,19 @@
 """The documentation site: ``make docs``.
 
 Pages are text notebooks (MyST-NB): all their code runs at build time, against the package of this
-checkout, and a cell that fails, or a reference that leads nowhere, fails the build.
+checkout, and a cell that fails, or does not fail as it should, or a reference that leads nowhere,
+fails the build.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 
+import nbformat
 from docutils.nodes import Element
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -110,6 +113,28 @@ def check_all_is_documented(app: Sphinx, env: BuildEnvironment) -> None:
             logger.warning("%r is public, and not in the API reference", f"ipyparallel.{name}")
 
 
+def check_outputs(app: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of cells that do not fail as they should, and of warnings that nobody expected.
+
+    A cell that is meant to fail has the tags ``raises-exception`` and the name of the exception;
+    one that is meant to write to stderr has the tag ``stderr``.
+    """
+    for path in sorted((Path(app.outdir).parent / "jupyter_execute").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            tags = set(cell.metadata.get("tags", ()))
+            outputs = cell.get("outputs", ())
+            raised = [f"{o.ename}: {o.evalue}" for o in outputs if o.output_type == "error"]
+            expected = [tag for tag in tags if re.fullmatch(r"[A-Z]\w+", tag)]
+            if any(name not in error for name in expected for error in raised or [""]):
+                logger.warning(
+                    "%s: %s is not raised, but %s:\n%s", path, expected, raised, cell.source
+                )
+            if "raises-exception" in tags and not expected:
+                logger.warning("%s: what is raised is not said:\n%s", path, cell.source)
+            if "stderr" not in tags and any(o.get("name") == "stderr" for o in outputs):
+                logger.warning("%s: unexpected text on stderr:\n%s", path, cell.source)
+
+
 def setup(app: Sphinx) -> None:
     """Connect the above, and prepare where the pages' code runs.
 
@@ -119,6 +144,7 @@ def setup(app: Sphinx) -> None:
     app.connect("missing-reference", find_by_last_name)
     app.connect("autodoc-process-signature", show_signature)
     app.connect("env-check-consistency", check_all_is_documented)
+    app.connect("env-check-consistency", check_outputs)
     ipython_dir = Path(app.outdir).parent / "ipython"
     profile = ipython_dir / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
