@@ -27,6 +27,11 @@ def activate_view(view: DirectView, suffix: str = "") -> None:
     from .magics import ParallelMagics
 
     shell.register_magics(ParallelMagics(shell, view, suffix))
+    # those that it replaces would be held, and their client with them, as long as the shell lives
+    used = [getattr(m, "__self__", None) for m in shell.magics_manager.magics["line"].values()]
+    shell.configurables[:] = [
+        it for it in shell.configurables if not isinstance(it, ParallelMagics) or it in used
+    ]
 
 
 def activate_if_first(client: Client) -> None:

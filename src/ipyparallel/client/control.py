@@ -61,7 +61,14 @@ class ControlMethods:
             Which engines; by default all.
         block : bool, optional
             Whether to wait until it was sent.
+
+        Raises
+        ------
+        TypeError
+            `sig` is neither.
         """
+        if isinstance(sig, bool) or not isinstance(sig, (int, str)):
+            raise TypeError(f"a signal must be a name such as 'SIGINT' or a number, not {sig!r}")
         return self._control("signal_request", {"sig": sig}, targets, block)
 
     def clear(self, targets: Targets = None, block: bool | None = None) -> AsyncResult:

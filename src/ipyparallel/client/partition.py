@@ -97,7 +97,8 @@ def as_sequence(obj: Any) -> Sequence[Any]:
     try:
         iterator = iter(obj)
     except TypeError:
-        raise TypeError(f"{obj!r} is not iterable, so that it cannot be shared out") from None
+        kind = type(obj).__name__
+        raise TypeError(f"cannot share out {obj!r}: {kind!r} is not iterable") from None
     return list(iterator)
 
 

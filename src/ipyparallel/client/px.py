@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from ..error import AlreadyDisplayedError, IPythonError, collect_exceptions
 from .display.live import LiveOutput
 from .results import AsyncResult
 from .tasks import MessageFuture
+from .waiting import progress_bar
 
 if TYPE_CHECKING:
     from .client import Client
@@ -153,7 +153,7 @@ def _wait(result: AsyncResult, limit: float | None, bar_at: float | None, stack:
         if limit is not None and now >= limit:
             return False
         if bar is None and bar_at is not None and now >= bar_at:
-            bar = stack.enter_context(_bar(len(result), result._fname))
+            bar = stack.enter_context(progress_bar(len(result), result._fname, "tasks"))
         if bar is not None:
             bar.update(result.progress - bar.n)
         next_event = now + _BAR_INTERVAL if bar is not None else bar_at
@@ -162,14 +162,6 @@ def _wait(result: AsyncResult, limit: float | None, bar_at: float | None, stack:
     if bar is not None:
         bar.update(result.progress - bar.n)
     return True
-
-
-def _bar(total: int, name: str) -> Any:
-    with warnings.catch_warnings():
-        # in a notebook without widgets it is made of text, which is no news
-        warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm
-    return tqdm(total=total, desc=name, unit="tasks")
 
 
 def _running(result: AsyncResult) -> list[MessageFuture]:
