@@ -249,9 +249,10 @@ def test_a_syntax_error(session: Session) -> None:
     assert "SyntaxError" in session.err
 
 
-def test_a_cell_that_takes_too_long_is_interrupted(session: Session) -> None:
+@pytest.mark.parametrize("stream", ["--stream", "--no-stream"])
+def test_a_cell_that_takes_too_long_is_interrupted(session: Session, stream: str) -> None:
     error = session.fails(
-        "%%px --timeout 1\n"
+        f"%%px --timeout 1 {stream}\n"
         "import time\n"
         "print('begun')\n"
         "if get_ipython().kernel.engine_id == 1: time.sleep(60)\n"
@@ -259,10 +260,26 @@ def test_a_cell_that_takes_too_long_is_interrupted(session: Session) -> None:
     assert isinstance(error, TimeoutError)
     assert "engine(s) [1]" in str(error)
     assert session.out.count("begun") == 2
-    assert "KeyboardInterrupt" in session.err
+    assert ("KeyboardInterrupt" in session.err) == (stream == "--stream")
     assert "px.py" not in session.out
     # nothing is left behind
     assert session.shows("%px print('free')").count("free") == 2
+
+
+def test_an_engine_that_is_deaf_to_signals_is_not_waited_for(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ipyparallel.client.px._LAST_WORDS", 0.1)
+    error = session.fails(
+        "%%px --timeout 0.5 --no-stream --targets 0 --signal-on-interrupt SIGCONT\n"
+        "import time\n"
+        "print('so far', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    assert "SIGCONT was sent to them, and [0] still run it" in str(error)
+    assert "so far" in session.out
+    session.client.send_signal("SIGINT", targets=0, block=True)
+    session.client.wait()
 
 
 # ---- configuration

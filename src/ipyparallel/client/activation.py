@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .ipython import get_shell
 
@@ -34,14 +34,11 @@ def activate_view(view: DirectView, suffix: str = "") -> None:
     ]
 
 
-def activate_if_first(client: Client) -> None:
+def activate_if_first(client: Client, shell: Any) -> None:
     """Give the magics to a client that was just made, unless somebody has them.
 
-    A client that was closed has them no more. Does nothing outside IPython.
+    A client that was closed has them no more.
     """
-    shell = get_shell()
-    if shell is None:
-        return
     from .magics import ParallelMagics
 
     magic = shell.find_line_magic("px")

@@ -8,9 +8,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..error import RemoteError
-from .ipython import show_remote_error
-
 
 class AutoPx:
     """Replaces the one function of a shell that all cells pass through.
@@ -77,8 +74,8 @@ class AutoPx:
     def _run_there(self, cell: str) -> None:
         try:
             value = self._run(cell)
-        except RemoteError as e:
-            show_remote_error(self._shell, e)
+        except self._shell.custom_exceptions as e:
+            self._shell.CustomTB(type(e), e, e.__traceback__)
         except BaseException:  # noqa: BLE001  (a shell shows whatever its code raises)
             self._shell.showtraceback()
         else:

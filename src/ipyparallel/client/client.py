@@ -156,7 +156,7 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
         shell = get_shell()
         if shell is not None:
             show_remote_errors(shell)
-        activate_if_first(self)
+            activate_if_first(self, shell)
 
     # ---- limits
 

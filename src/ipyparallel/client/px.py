@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ..error import AlreadyDisplayedError, IPythonError, collect_exceptions
-from .display.live import LiveOutput
+from ..error import AlreadyDisplayedError
+from .display.live import LiveOutput, bars_hidden
 from .results import AsyncResult
 from .tasks import MessageFuture
 from .waiting import progress_bar
@@ -65,6 +65,8 @@ class Run:
         self._progress_after = progress_after
         self._signal = signal
         self._timeout = timeout
+        #: The engines that have not ended in time.
+        self._late: list[int] = []
 
     def wait(self, result: AsyncResult) -> None:
         """Wait for the end, and show what there is to show.
@@ -87,6 +89,9 @@ class Run:
             in_time = self._wait_interruptibly(result)
         if live is None and result.done():
             result.display_outputs(groupby=self._groupby)
+        elif live is None:
+            with result.stream_output():  # what there is so far
+                pass
         if not in_time:
             raise shown_in_one_line(TimeoutError(self._too_long(result)))
         self._raise_failures(result, live)
@@ -103,10 +108,11 @@ class Run:
             except KeyboardInterrupt:
                 if not self._signal:
                     raise
-                print(  # noqa: T201
-                    f"Received Keyboard Interrupt. Sending signal {self._signal} to engines...",
-                    file=sys.stderr,
-                )
+                with bars_hidden():
+                    print(  # noqa: T201
+                        f"Received Keyboard Interrupt. Sending signal {self._signal} to engines...",
+                        file=sys.stderr,
+                    )
                 self._interrupt(result, self._signal)
                 ended = _wait(result, limit, None, stack)
             if not ended:
@@ -136,7 +142,7 @@ class Run:
         failed = [task for task in result._children if task.exception() is not None]
         if not failed:
             return
-        error = _as_one(failed, result._single)
+        error: Any = result._failure(failed)
         if live is None or not live.failed:
             raise error
         for task in failed:
@@ -170,17 +176,6 @@ def _running(result: AsyncResult) -> list[MessageFuture]:
 
 def _engines_of(tasks: Sequence[MessageFuture]) -> list[int]:
     return sorted({task.engine_id for task in tasks if task.engine_id is not None})
-
-
-def _as_one(failed: Sequence[MessageFuture], single: bool) -> Any:
-    errors = [task.exception() for task in failed]
-    for error in errors:
-        if single or not isinstance(error, IPythonError):
-            return error
-    try:
-        collect_exceptions(errors, "%px")
-    except IPythonError as e:
-        return e
 
 
 def shown_in_one_line(error: Exception) -> Exception:

@@ -6,6 +6,7 @@ Runs in the I/O thread.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ class StreamText:
         Most characters that are kept; the rest is only said to be missing.
     """
 
-    __slots__ = ("_done", "_length", "_limit", "_line", "_published")
+    __slots__ = ("_done", "_length", "_limit", "_line", "_lock", "_published", "pieces")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -46,9 +47,18 @@ class StreamText:
         self._line: list[str] = []
         self._length = 0
         self._published = 0
+        #: How many pieces were written.
+        self.pieces = 0
+        #: Whoever looks at the metadata reads, and the I/O thread writes.
+        self._lock = threading.Lock()
 
     def write(self, text: str) -> None:
         """Add a piece."""
+        with self._lock:
+            self.pieces += 1
+            self._write(text)
+
+    def _write(self, text: str) -> None:
         if self._length > self._limit:
             return
         self._length += len(text)
@@ -74,10 +84,15 @@ class StreamText:
 
     def read(self) -> str:
         """The whole text."""
-        self._published = self._length
-        done = "".join(self._done)
-        self._done = [done]
-        return done + "".join(self._line)
+        return self.snapshot()[0]
+
+    def snapshot(self) -> tuple[str, int]:
+        """The whole text, and of how many pieces it is."""
+        with self._lock:
+            self._published = self._length
+            done = "".join(self._done)
+            self._done = [done]
+            return done + "".join(self._line), self.pieces
 
 
 def _overwrite(text: str) -> str:
@@ -149,8 +164,10 @@ class Recorder:
     def _update_display_data(self, task: MessageFuture, message: Message) -> None:
         content = message.content()
         outputs = task.metadata["outputs"]
-        for place in places_of_display(outputs, content):
-            outputs[place] = content
+        places = places_of_display(outputs, content)
+        if places and self._has_room(task, message):
+            for place in places:
+                outputs[place] = content
 
     def _has_room(self, task: MessageFuture, message: Message) -> bool:
         """Whether rich output of that size is still kept; if not, a text in its place says so."""

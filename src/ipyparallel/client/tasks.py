@@ -96,18 +96,25 @@ class MessageFuture(Future[Any]):
     @property
     def metadata(self) -> Metadata:
         """What is known so far. The same dict for as long as this future lives."""
-        if self._metadata is None:
-            self._metadata = Metadata(
-                msg_id=self.msg_id,
-                label=self.label,
-                submitted=parse_date(self.header.date),
-                engine_uuid=self.engine_uuid or None,
-                engine_id=self.engine_id,
-            )
-            self._fill_metadata()
+        metadata = self._metadata or self._make_metadata()
         if self.streams:
             self.publish_streams()
-        return self._metadata
+        return metadata
+
+    def _make_metadata(self) -> Metadata:
+        made = Metadata(
+            msg_id=self.msg_id,
+            label=self.label,
+            submitted=parse_date(self.header.date),
+            engine_uuid=self.engine_uuid or None,
+            engine_id=self.engine_id,
+        )
+        with _output_lock:  # the I/O thread makes it, too, and what it records is to be found
+            if self._metadata is None:
+                self._metadata = made
+            made = self._metadata
+        self._fill_metadata()
+        return made
 
     def publish_streams(self) -> None:
         """Put what streams have written into the metadata."""
@@ -159,7 +166,7 @@ class MessageFuture(Future[Any]):
         return True
 
 
-#: Guards the making of output futures. One lock for all: it is held for an instant.
+#: Guards the making of output futures and metadata. One lock for all: it is held for an instant.
 _output_lock = threading.Lock()
 
 

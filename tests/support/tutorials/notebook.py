@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -68,7 +69,8 @@ class Notebook:
         failure = None
         with (self._folder / "kernel.log").open("ab") as log:
             try:
-                client.execute(env=self._env, stdout=log, stderr=log)
+                # in a loop of its own, which is closed
+                asyncio.run(client.async_execute(env=self._env, stdout=log, stderr=log))
             except (CellControlSignal, DeadKernelError) as e:
                 failure = e
         errors = [json.loads(line) for line in self._told.read_text().splitlines()]

@@ -106,7 +106,7 @@ class LiveOutput:
                 batch.append(self._queue.get())
             going_on = None not in batch
             try:
-                with _bars_hidden():
+                with bars_hidden():
                     for shown in _merged(batch):
                         self._show(*shown)
                     self._page.end_batch()
@@ -123,12 +123,11 @@ class LiveOutput:
         self._page.show(task, kind, what)
 
 
-def _bars_hidden() -> Any:
+def bars_hidden() -> Any:
     """Within this, bars of tqdm that are shown make room for other text."""
-    tqdm = sys.modules.get("tqdm")
-    if tqdm is None:
-        return contextlib.nullcontext()
-    return tqdm.tqdm.external_write_mode()
+    # another thread may be importing it just now
+    tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)
+    return contextlib.nullcontext() if tqdm is None else tqdm.external_write_mode()
 
 
 def _merged(batch: list[Shown | None]) -> Iterator[Shown]:

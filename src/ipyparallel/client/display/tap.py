@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...error import RemoteError, unwrap_exception
+from ...error import RemoteError
+from ...serialize.exceptions import read_exception
 from ..metadata import places_of_display
 from ..tasks import MessageFuture
 
@@ -41,7 +42,7 @@ class Tap:
         """Begin. To be followed by `close`, even if interrupted."""
         with self._lock:
             self._task.iopub_callbacks.append(self._on_message)
-            self._replayed = _Record(self._task.metadata)
+            self._replayed = _Record(self._task)
             self._replay(self._replayed)
 
     def close(self) -> None:
@@ -50,8 +51,8 @@ class Tap:
             self._task.iopub_callbacks.remove(self._on_message)
 
     def _replay(self, record: _Record) -> None:
-        for stream in ("stdout", "stderr"):
-            if text := record.known[stream]:
+        for stream, (text, _) in record.streams.items():
+            if text:
                 self._put(stream, text)
         for content in record.outputs:
             self._put("display", content)
@@ -60,11 +61,11 @@ class Tap:
         if record.known["error"]:
             self._put("error", record.known["error"])
 
-    def _on_message(self, message: Any) -> None:
-        kind, content = _read(message)
+    def _on_message(self, message: Mapping[str, Any]) -> None:
+        kind, content = message["msg_type"], message["content"]
         with self._lock:
             replayed, self._replayed = self._replayed, None
-            if replayed is not None and replayed.includes(kind, content, self._task.metadata):
+            if replayed is not None and replayed.includes(kind, content):
                 return
             self._pass_on(kind, content)
 
@@ -90,23 +91,33 @@ class Tap:
         known = self._task.metadata["error"]
         if isinstance(known, RemoteError) and known.engine_info:
             info = {**info, **known.engine_info}
-        return unwrap_exception({**content, "engine_info": info})
+        return read_exception({**content, "engine_info": info})
 
 
 class _Record:
     """What was recorded of a task at one moment."""
 
-    def __init__(self, metadata: Mapping[str, Any]) -> None:
-        self.known = {key: metadata[key] for key in ("stdout", "stderr", "execute_result", "error")}
+    def __init__(self, task: MessageFuture) -> None:
+        self._task = task
+        #: Text, and the number of pieces it is of, by the name of the stream.
+        self.streams = {
+            name: stream.snapshot()
+            for name in ("stdout", "stderr")
+            if (stream := task.streams.get(name)) is not None
+        }
+        metadata = task.metadata
+        self.known = {key: metadata[key] for key in ("execute_result", "error")}
         self.outputs = list(metadata["outputs"])
 
-    def includes(self, kind: str, content: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-        """Whether it includes this message, which is the last that was recorded `now`."""
+    def includes(self, kind: str, content: Mapping[str, Any]) -> bool:
+        """Whether it includes this message, which is the last that was recorded until now."""
+        now = self._task.metadata
         if kind == "stream":
-            # each addition makes a new string
-            return self.known[content["name"]] is now[content["name"]]
+            name = content["name"]
+            _, pieces = self.streams.get(name, ("", 0))
+            return name in self._task.streams and self._task.streams[name].pieces == pieces
         if kind in ("execute_result", "error"):
-            return self.known[kind] is now[kind]
+            return self.known[kind] is not None and self.known[kind] is now[kind]
         if kind == "display_data":
             return len(self.outputs) == len(now["outputs"])
         if kind == "update_display_data":
@@ -118,10 +129,3 @@ class _Record:
                 if place < len(self.outputs)
             )
         return False
-
-
-def _read(message: Any) -> tuple[str, Mapping[str, Any]]:
-    """The type and the content of a message."""
-    if isinstance(message, Mapping):
-        return message["msg_type"], message["content"]
-    return message.header.msg_type, message.content()

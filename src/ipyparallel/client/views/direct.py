@@ -31,6 +31,18 @@ class DirectView(Namespaces):
     the order of the targets.
     """
 
+    def activate(self, suffix: str = "") -> None:
+        """Make ``%px`` and the other magics of IPython those of this view.
+
+        They follow its `targets` and `block`. Warns outside IPython.
+
+        Parameters
+        ----------
+        suffix : str
+            Put behind the names of the magics: ``view.activate('_gpu')`` makes ``%px_gpu``.
+        """
+        activate_view(self, suffix)
+
     # ---- code
 
     def execute(
@@ -96,18 +108,6 @@ class DirectView(Namespaces):
         with tokenize.open(filename) as file:  # heeds a coding comment
             code = file.read()
         return self.execute(code + "\n", targets=targets, block=block, label=label)
-
-    def activate(self, suffix: str = "") -> None:
-        """Make ``%px`` and the other magics of IPython those of this view.
-
-        They follow its `targets` and `block`. Warns outside IPython.
-
-        Parameters
-        ----------
-        suffix : str
-            Put behind the names of the magics: ``view.activate('_gpu')`` makes ``%px_gpu``.
-        """
-        activate_view(self, suffix)
 
     # ---- sequences
 

@@ -10,9 +10,11 @@ import pytest
 from ipyparallel.client.display import LiveOutput, display_outputs
 from ipyparallel.client.display.waiting import wait_for_output
 from ipyparallel.client.execute_reply import ExecuteReply
+from ipyparallel.client.recording import StreamText
 from ipyparallel.client.tasks import MessageFuture
-from ipyparallel.error import RemoteError, unwrap_exception
+from ipyparallel.error import RemoteError
 from ipyparallel.protocol.session import Session
+from ipyparallel.serialize.exceptions import read_exception
 
 SESSION = Session(b"")
 
@@ -20,6 +22,9 @@ SESSION = Session(b"")
 def task_on(engine: int, *, done: bool = True, **shown: Any) -> MessageFuture:
     task = MessageFuture(SESSION.header("execute_request"))
     task.engine_id = engine
+    for name in ("stdout", "stderr"):
+        if text := shown.pop(name, ""):
+            write(task, text, name)
     task.metadata.update(shown)
     if done:
         task.output_expected = 0
@@ -140,12 +145,12 @@ def announce(task: MessageFuture, kind: str, content: Any) -> None:
 
 def fail(task: MessageFuture, *traceback: str) -> None:
     content = {"ename": "E", "evalue": "v", "traceback": traceback}
-    task.metadata["error"] = unwrap_exception(content)
+    task.metadata["error"] = read_exception(content)
     announce(task, "error", content)
 
 
 def write(task: MessageFuture, text: str, name: str = "stdout") -> None:
-    task.metadata[name] += text
+    task.streams.setdefault(name, StreamText(10**6)).write(text)
     announce(task, "stream", {"name": name, "text": text})
 
 

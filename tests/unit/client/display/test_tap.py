@@ -8,36 +8,33 @@ from typing import Any
 import pytest
 
 from ipyparallel.client.display.tap import Tap
-from ipyparallel.client.metadata import places_of_display
+from ipyparallel.client.recording import Recorder
 from ipyparallel.client.tasks import MessageFuture
-from ipyparallel.error import unwrap_exception
-from ipyparallel.protocol.session import Session
+from ipyparallel.protocol.session import Message, Session
+
+SESSION = Session(b"")
+
+
+def message(kind: str, content: dict[str, Any]) -> Message:
+    return SESSION.parse(list(SESSION.frame(SESSION.header(kind), content)))
 
 
 class Task(MessageFuture):
     """A task that is told what it shows, as the dispatcher would."""
 
     def __init__(self) -> None:
-        super().__init__(Session(b"").header("execute_request"))
+        super().__init__(SESSION.header("execute_request"))
         self.engine_id = 3
+        self._recorder = Recorder()
 
     def record(self, kind: str, content: dict[str, Any]) -> None:
-        metadata = self.metadata
-        if kind == "stream":
-            metadata[content["name"]] += content["text"]
-        elif kind == "display_data":
-            metadata["outputs"].append(content)
-        elif kind == "update_display_data":
-            for place in places_of_display(metadata["outputs"], content):
-                metadata["outputs"][place] = content
-        elif kind == "execute_result":
-            metadata["execute_result"] = content
-        elif kind == "error":
-            metadata["error"] = unwrap_exception(content)
+        self._recorder.record(self, message(kind, content))
 
     def announce(self, kind: str, content: dict[str, Any]) -> None:
-        for callback in self.iopub_callbacks:
-            callback({"msg_type": kind, "content": content, "metadata": {}})
+        if self.iopub_callbacks:
+            as_dict = message(kind, content).as_dict()
+            for callback in list(self.iopub_callbacks):
+                callback(as_dict)
 
     def shows(self, kind: str, content: dict[str, Any]) -> None:
         self.record(kind, content)
@@ -162,11 +159,11 @@ def test_a_closed_tap_hears_nothing(task: Task, tap: Tap, passed_on: list[Any]) 
 
 def test_opened_while_another_thread_records(task: Task) -> None:
     """Whenever it is opened, the parts make the whole."""
-    whole = "".join(f"{i}\n" for i in range(20_000))
+    whole = "".join(f"{i}\n" for i in range(3_000))
     opened = threading.Event()
 
     def write() -> None:
-        for i in range(20_000):
+        for i in range(3_000):
             task.writes(f"{i}\n")
             if i == 100:
                 opened.set()
