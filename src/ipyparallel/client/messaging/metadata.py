@@ -9,8 +9,8 @@ from typing import Any
 class Metadata(dict[str, Any]):
     """A dict of the task's particulars, which are attributes, too.
 
-    Keys
-    ----
+    Attributes
+    ----------
     msg_id, label : str
     submitted, started, completed, received : datetime or None
         Aware; by the clocks of client, engine, engine and client.
