@@ -126,6 +126,5 @@ class _Record:
             return bool(places) and all(
                 place < len(self.outputs) and self.outputs[place] is now["outputs"][place]
                 for place in places
-                if place < len(self.outputs)
             )
         return False
