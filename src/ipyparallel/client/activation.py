@@ -1,9 +1,15 @@
-"""Which client the ``%px`` magics of this IPython session belong to."""
+"""Which client the ``%px`` magics of this IPython session belong to.
+
+The first client has them without being asked. It is not kept alive for that: when it is gone, or
+closed, the last one that is still there follows. A view that the user has activated is kept.
+"""
 
 from __future__ import annotations
 
+import itertools
 import sys
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from .ipython import get_shell
@@ -11,6 +17,10 @@ from .ipython import get_shell
 if TYPE_CHECKING:
     from .client import Client
     from .views.direct import DirectView
+
+#: The clients of this session that are open, by age.
+_open_clients: weakref.WeakValueDictionary[int, Client] = weakref.WeakValueDictionary()
+_ages = itertools.count()
 
 
 def activate_view(view: DirectView, suffix: str = "") -> None:
@@ -30,20 +40,35 @@ def activate_view(view: DirectView, suffix: str = "") -> None:
 
 
 def activate_if_first(client: Client, shell: Any) -> None:
-    """Give the magics to a client that was just made, unless somebody has them.
-
-    A client that was closed has them no more.
-    """
+    """Give the magics to a client that was just made, unless somebody has them."""
     from .magics import ParallelMagics
 
+    _open_clients[next(_ages)] = client
     magic = shell.find_line_magic("px")
     owner = getattr(magic, "__self__", None)
     if magic is None or (isinstance(owner, ParallelMagics) and owner.is_released):
-        client.activate()
+        shell.register_magics(ParallelMagics(shell, default_view(client), keep=False))
+
+
+def default_view(client: Client) -> DirectView:
+    """The view of the magics that a client has without being asked; lives as long as it does."""
+    if client._default_view is None:
+        client._default_view = client.direct_view("all", block=True)
+    return client._default_view
+
+
+def last_client() -> Client | None:
+    """The last client that was made in this session and is open."""
+    clients = sorted(_open_clients.items())
+    return clients[-1][1] if clients else None
 
 
 def release(client: Client) -> None:
-    """A client was closed: its magics keep nothing of it. They say so when they are used."""
+    """A client was closed: its magics keep nothing of it."""
+    for age, known in list(_open_clients.items()):
+        if known is client:
+            del _open_clients[age]
+    client._default_view = None
     shell = get_shell()
     if shell is None or "ipyparallel.client.magics" not in sys.modules:
         return

@@ -87,5 +87,10 @@ def places_of_display(outputs: Sequence[Mapping[str, Any]], update: Mapping[str,
     return [place for place, output in enumerate(outputs) if _display_id(output) == wanted]
 
 
+def is_update(output: Mapping[str, Any]) -> bool:
+    """Whether this one of the recorded outputs updates what an earlier task has displayed."""
+    return bool(output.get("update"))
+
+
 def _display_id(content: Mapping[str, Any]) -> Any:
     return content.get("transient", {}).get("display_id")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..protocol.session import Message
 from ..serialize.exceptions import read_exception
 from ..serialize.pickler import deserialize
-from .metadata import places_of_display
+from .metadata import is_update, places_of_display
 
 if TYPE_CHECKING:
     from .tasks import MessageFuture
@@ -162,12 +162,15 @@ class Recorder:
             task.metadata["outputs"].append(message.content())
 
     def _update_display_data(self, task: MessageFuture, message: Message) -> None:
+        if not self._has_room(task, message):
+            return
         content = message.content()
         outputs = task.metadata["outputs"]
         places = places_of_display(outputs, content)
-        if places and self._has_room(task, message):
-            for place in places:
-                outputs[place] = content
+        for place in places:
+            outputs[place] = {**content, "update": is_update(outputs[place])}
+        if not places:
+            outputs.append({**content, "update": True})
 
     def _has_room(self, task: MessageFuture, message: Message) -> bool:
         """Whether rich output of that size is still kept; if not, a text in its place says so."""

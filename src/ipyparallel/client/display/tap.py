@@ -8,7 +8,7 @@ from typing import Any
 
 from ...error import RemoteError
 from ...serialize.exceptions import read_exception
-from ..metadata import places_of_display
+from ..metadata import is_update, places_of_display
 from ..tasks import MessageFuture
 
 #: Is given the kind of something that was shown, and what it is: ``stdout`` or ``stderr`` and a
@@ -55,7 +55,7 @@ class Tap:
             if text:
                 self._put(stream, text)
         for content in record.outputs:
-            self._put("display", content)
+            self._put("update" if is_update(content) else "display", content)
         if record.known["execute_result"]:
             self._put("result", record.known["execute_result"])
         if record.known["error"]:
@@ -121,11 +121,8 @@ class _Record:
         if kind == "display_data":
             return len(self.outputs) == len(now["outputs"])
         if kind == "update_display_data":
-            # it has taken the place of what was displayed under its id, if that was of this task
-            places = places_of_display(now["outputs"], content)
-            return bool(places) and all(
-                self.outputs[place] is now["outputs"][place]
-                for place in places
-                if place < len(self.outputs)
+            return all(
+                place < len(self.outputs) and self.outputs[place] is now["outputs"][place]
+                for place in places_of_display(now["outputs"], content)
             )
         return False
