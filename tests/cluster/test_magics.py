@@ -415,26 +415,46 @@ def owner(session: Session) -> Any:
 
 
 def test_the_first_client_has_the_magics_until_it_is_closed(no_magics: Session) -> None:
-    first, second = connect(no_magics), connect(no_magics)
-    try:
+    with connect(no_magics) as first, connect(no_magics) as second:
         assert owner(no_magics).view.client is first
         first.close()
-        no_magics.fails("%px print('x')")
-        assert "was closed" in no_magics.err
         with connect(no_magics) as third:
             assert owner(no_magics).view.client is third
             second.activate()
             assert owner(no_magics).view.client is second
-    finally:
-        first.close()
         second.close()
+        no_magics.fails("%px print('x')")
+        assert "was closed" in no_magics.err
+
+
+def test_when_the_first_client_is_gone_the_last_one_follows(no_magics: Session) -> None:
+    """As when the cell that makes it is run again."""
+    user = no_magics.shell.user_ns
+    user["again"] = connect(no_magics)
+    no_magics.shows("%px a = 1")
+    gone = weakref.ref(user["again"])
+    user["again"] = connect(no_magics)
+    gc.collect()
+    assert gone() is None
+    assert no_magics.shows("%px print('x')").count("x") == 2
+    assert owner(no_magics).view.client is user["again"]
+    user.pop("again").close()
+
+
+def test_a_client_that_was_activated_is_kept(no_magics: Session) -> None:
+    def set_up() -> None:
+        connect(no_magics).activate(suffix="_kept")
+
+    set_up()
+    gc.collect()
+    assert no_magics.shows("%px_kept print('x')").count("x") == 2
+    no_magics.shell.find_line_magic("px_kept").__self__.view.client.close()
 
 
 def test_the_magics_do_not_keep_a_closed_client(no_magics: Session) -> None:
     client = connect(no_magics)
     no_magics.shows("%px pass")
     client.close()
-    no_magics.shell.find_line_magic("px").__self__.last_result = None
     gone = weakref.ref(client)
     del client
     gc.collect()

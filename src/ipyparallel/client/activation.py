@@ -1,4 +1,8 @@
-"""Which client the ``%px`` magics of this IPython session belong to."""
+"""Which client the ``%px`` magics of this IPython session belong to.
+
+The first client has them without being asked. It is not kept alive for that: when it is gone, or
+closed, the last one that is still there follows. A view that the user has activated is kept.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from .ipython import get_shell
+from .open_clients import default_view, forget, remember
 
 if TYPE_CHECKING:
     from .client import Client
@@ -35,20 +40,19 @@ def activate_view(view: DirectView, suffix: str = "") -> None:
 
 
 def activate_if_first(client: Client, shell: Any) -> None:
-    """Give the magics to a client that was just made, unless somebody has them.
-
-    A client that was closed has them no more.
-    """
+    """Give the magics to a client that was just made, unless somebody has them."""
     from .magics import ParallelMagics
 
+    remember(client)
     magic = shell.find_line_magic("px")
     owner = getattr(magic, "__self__", None)
     if magic is None or (isinstance(owner, ParallelMagics) and owner.is_released):
-        client.activate()
+        shell.register_magics(ParallelMagics(shell, default_view(client), keep=False))
 
 
 def release(client: Client) -> None:
-    """A client was closed: its magics keep nothing of it. They say so when they are used."""
+    """A client was closed: its magics keep nothing of it."""
+    forget(client)
     shell = get_shell()
     if shell is None or "ipyparallel.client.magics" not in sys.modules:
         return

@@ -137,6 +137,8 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
             warnings.warn("url_file is deprecated: give connection_info", DeprecationWarning, 2)
             connection_info = url_file
         self.cluster = cluster
+        #: That of the magics, if they are this client's without being asked.
+        self._default_view: DirectView | None = None
         self.profile = profile or ""
         self.debug = debug
         info = find_info(

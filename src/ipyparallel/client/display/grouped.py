@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from ..messaging.execute_reply import ExecuteReply
+from ..messaging.metadata import is_update
 from ..messaging.tasks import MessageFuture
 from .screen import Screen
 from .text import overwritten
@@ -87,7 +88,7 @@ class _Outputs:
         if outputs or (label_result and task.metadata["execute_result"]):
             self._screen.label(engine)
         for content in outputs:
-            self._screen.display(engine, content)
+            self._screen.display(engine, content, update=is_update(content))
 
     def _collated(self) -> None:
         if not self._all:
@@ -97,7 +98,7 @@ class _Outputs:
                 if content is not None:
                     engine = task.metadata["engine_id"]
                     self._screen.label(engine)
-                    self._screen.display(engine, content)
+                    self._screen.display(engine, content, update=is_update(content))
 
     def _result(self, task: MessageFuture) -> None:
         if result := task.metadata["execute_result"]:

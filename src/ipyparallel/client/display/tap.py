@@ -121,10 +121,8 @@ class _Record:
         if kind == "display_data":
             return len(self.outputs) == len(now["outputs"])
         if kind == "update_display_data":
-            # it has taken the place of what was displayed under its id, if that was of this task
-            places = places_of_display(now["outputs"], content)
-            return bool(places) and all(
+            return all(
                 place < len(self.outputs) and self.outputs[place] is now["outputs"][place]
-                for place in places
+                for place in places_of_display(now["outputs"], content)
             )
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from IPython.core.magic import Magics, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from ...error import IPythonError
+from ..open_clients import default_view, last_client
 from ..results import AsyncResult
 from .autopx import AutoPx
 from .px import Run, describe_targets, parse_signal, parse_targets, shown_in_one_line
@@ -145,6 +147,9 @@ class ParallelMagics(Magics):  # type: ignore[misc]
         Its `targets` and `block` are those of the magics, also when they change.
     suffix : str
         Put behind the names of the magics.
+    keep : bool
+        Whether the view, and so its client, is kept for the magics. If not, they go over to the
+        last client there is when it is gone.
 
     Attributes
     ----------
@@ -162,9 +167,11 @@ class ParallelMagics(Magics):  # type: ignore[misc]
         Of the last ``%px``.
     """
 
-    def __init__(self, shell: Any, view: Any, suffix: str = "") -> None:
+    def __init__(self, shell: Any, view: Any, suffix: str = "", keep: bool = True) -> None:
         super().__init__(shell)
-        self._view: Any = view
+        self._view: Callable[[], Any] = weakref.ref(view)
+        self._keep = keep
+        self._kept = view if keep else None
         self.suffix = suffix
         quiet = os.environ.get("IPP_NONINTERACTIVE", "") not in ("", "0")
         self.stream_output = not quiet
@@ -172,7 +179,6 @@ class ParallelMagics(Magics):  # type: ignore[misc]
         self.signal_on_interrupt: str | int = "SIGINT"
         self.timeout: float = 0
         self.verbose = False
-        self.last_result: AsyncResult | None = None
         self._auto = AutoPx(shell, f"autopx{suffix}", self.parallel_execute)
         self.magics = {
             "line": {
@@ -197,22 +203,39 @@ class ParallelMagics(Magics):  # type: ignore[misc]
         UsageError
             Its client was closed.
         """
-        if self._view is None:
+        view = self._view()
+        if view is None and not self._keep and (client := last_client()) is not None:
+            view = default_view(client)
+            self._view = weakref.ref(view)
+        if view is None:
             raise UsageError(
-                f"The client of %px{self.suffix} was closed. Make a new one: ipp.Client(),"
-                " or call activate() on one you have."
+                f"The client of %px{self.suffix} was closed, or is gone. Make a new one:"
+                " ipp.Client(), or call activate() on one you have."
             )
-        return self._view
+        return view
 
     @property
     def is_released(self) -> bool:
-        """Whether the client of the view was closed."""
-        return self._view is None
+        """Whether the client of the view was closed, or is gone."""
+        return self._view() is None
 
     def release(self, client: Any) -> None:
         """This client was closed: keep nothing of it."""
-        if self._view is not None and self._view.client is client:
-            self._view = None
+        view = self._view()
+        if view is not None and view.client is client:
+            self._kept = None
+            self._view = lambda: None
+
+    @property
+    def last_result(self) -> AsyncResult | None:
+        """See the class. It knows its client, and so is kept where that is known anyway."""
+        results = getattr(self._view(), "_px_results", {})
+        return results.get(self.suffix)
+
+    @last_result.setter
+    def last_result(self, result: AsyncResult) -> None:
+        view = self.view
+        view._px_results = {**getattr(view, "_px_results", {}), self.suffix: result}
 
     # ---- running code
 
@@ -380,14 +403,15 @@ class ParallelMagics(Magics):  # type: ignore[misc]
         With ``--out`` the AsyncResult is only kept.
         """
         args: argparse.Namespace = parse_argstring(self.result, line)
-        if self.last_result is None:
+        result = self.last_result
+        if result is None:
             raise UsageError(NO_LAST_RESULT)
         if args.save_name:
-            self.shell.user_ns[args.save_name] = self.last_result
+            self.shell.user_ns[args.save_name] = result
             return
-        self.last_result.wait()
-        self.last_result.display_outputs(groupby=args.groupby)
-        self.last_result.get()
+        result.wait()
+        result.display_outputs(groupby=args.groupby)
+        result.get()
 
     # ---- everything
 

@@ -87,15 +87,9 @@ def places_of_display(outputs: Sequence[Mapping[str, Any]], update: Mapping[str,
     return [place for place, output in enumerate(outputs) if _display_id(output) == wanted]
 
 
-def mark_as_update(content: dict[str, Any]) -> dict[str, Any]:
-    """Say of something displayed that it stands for what was displayed before under its id."""
-    transient = {**content.get("transient", {}), "is_update": True}
-    return {**content, "transient": transient}
-
-
-def is_update(content: Mapping[str, Any]) -> bool:
-    """Whether this was marked so."""
-    return bool(content.get("transient", {}).get("is_update"))
+def is_update(output: Mapping[str, Any]) -> bool:
+    """Whether this one of the recorded outputs updates what an earlier task has displayed."""
+    return bool(output.get("update"))
 
 
 def _display_id(content: Mapping[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ...protocol.session import Message
 from ...serialize.exceptions import read_exception
 from ...serialize.pickler import deserialize
-from .metadata import mark_as_update, places_of_display
+from .metadata import is_update, places_of_display
 
 if TYPE_CHECKING:
     from .tasks import MessageFuture
@@ -164,13 +164,13 @@ class Recorder:
     def _update_display_data(self, task: MessageFuture, message: Message) -> None:
         if not self._has_room(task, message):
             return
-        content, outputs = message.content(), task.metadata["outputs"]
+        content = message.content()
+        outputs = task.metadata["outputs"]
         places = places_of_display(outputs, content)
         for place in places:
-            outputs[place] = content
+            outputs[place] = {**content, "update": is_update(outputs[place])}
         if not places:
-            # of what another task has displayed
-            outputs.append(mark_as_update(content))
+            outputs.append({**content, "update": True})
 
     def _has_room(self, task: MessageFuture, message: Message) -> bool:
         """Whether rich output of that size is still kept; if not, a text in its place says so."""
