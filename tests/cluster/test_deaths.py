@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 import ipyparallel as ipp
+from tests.support.processes import wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 
@@ -285,3 +286,28 @@ def test_a_balanced_task_of_a_dead_engine_has_no_more_output(new_cluster: NewClu
     with pytest.raises(ipp.EngineError):
         task.get(20)
     assert task.wait_for_output(5)
+
+
+@pytest.mark.parametrize("how", ["apply", "execute"])
+def test_a_task_of_an_engine_that_is_stopped_ends_with_its_engine(
+    how: str, new_cluster: NewCluster
+) -> None:
+    _, client = new_cluster(1)
+    code = "import time; print('asleep', flush=True); time.sleep(60)"
+    view = client[0]
+    ar = view.apply_async(exec, code) if how == "apply" else view.execute(code)
+    wait_until(lambda: "asleep" in ar.stdout, "the task to begin")
+    client.send_signal("SIGTERM", 0, block=True)
+    with pytest.raises(ipp.EngineError, match=r"Engine 0 .*(stopped|terminated|died)"):
+        ar.get(20)
+
+
+def test_a_blocking_shutdown_returns_when_the_engines_are_gone(new_cluster: NewCluster) -> None:
+    _, client = new_cluster(2)
+    frozen = client[[0, 1]]
+    client.shutdown(targets=1, block=True)
+    assert client.ids == [0]
+    client.close()
+    # that its engines are gone is not what is wrong
+    with pytest.raises(ipp.error.ClientClosed):
+        frozen.apply_async(abs, 1)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.support.processes import SRC
+from tests.support.processes import SRC, wait_until
 
 import ipyparallel as ipp
 
@@ -229,3 +229,29 @@ def test_ipython_shows_remote_tracebacks_in_place_of_local_ones(client: ipp.Clie
     assert "[0:" not in local
     assert "ZeroDivisionError" in local
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("how", ["apply", "execute"])
+def test_an_interrupted_task_shows_nothing_of_the_engine(how: str, client: ipp.Client) -> None:
+    view = client[0]
+    code = "def nap():\n    import time\n    print('asleep', flush=True)\n    time.sleep(60)\n"
+    view.execute(code, block=True)
+    if how == "apply":
+        ar = view.apply_async(ipp.Reference("nap"))
+    else:
+        ar = view.execute("nap()")
+    wait_until(lambda: "asleep" in ar.stdout, "the task to begin")
+    client.send_signal("SIGINT", 0, block=True)
+    with pytest.raises(ipp.RemoteError) as raised:
+        ar.get(20)
+    assert raised.value.ename == "KeyboardInterrupt"
+    assert "nap" in raised.value.traceback
+    assert "interrupt(" not in raised.value.traceback
+    assert "ipyparallel/engine" not in raised.value.traceback
+
+
+def test_an_error_in_c_code_has_no_frames_at_all(client: ipp.Client) -> None:
+    with pytest.raises(TypeError) as raised:
+        client[0].apply_sync(abs, "x")
+    assert "ipyparallel" not in raised.value.traceback
+    assert "TypeError" in raised.value.traceback

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
-    """A connection to a cluster.
+    """A connection to a cluster. All methods may be called from several threads.
 
     Parameters
     ----------
@@ -84,8 +84,6 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
         The connection file is not one.
     TimeoutError
         The controller does not answer.
-
-    All methods may be called from several threads.
     """
 
     block = Bool(False, help="Whether views made from now on wait for results.")

@@ -11,6 +11,9 @@ from .messaging.messenger import Messenger
 from .results import AsyncResult
 from .targets import Targets, is_all, resolve
 
+#: Seconds that engines have to leave.
+_LEAVING = 10.0
+
 
 class ControlMethods:
     """The part of `Client` that talks to engines on the control channel."""
@@ -19,6 +22,8 @@ class ControlMethods:
     block: bool
 
     def _resolve(self, targets: Targets) -> list[int]:
+        # a client that was closed has no engines; that is not what is wrong with them
+        self._messenger.check()
         return resolve(targets, self._messenger.engines.ids)
 
     def queue_status(self, targets: Targets = "all", verbose: bool = False) -> dict[Any, Any]:
@@ -119,13 +124,19 @@ class ControlMethods:
             Which engines.
         hub : bool
             Stop all engines and the controller, and close this client.
+        block : bool, optional
+            Whether to wait until the engines are gone.
         """
         if restart:
             raise NotImplementedError("engines cannot be restarted through the client")
         if hub:
             targets = "all"
-        if self._messenger.engines.ids:
-            self._control("shutdown_request", {"restart": False}, targets, block=hub or block)
+        engines = self._messenger.engines
+        if ids := self._resolve(targets) if engines.ids else []:
+            waits = hub or (self.block if block is None else block)
+            self._control("shutdown_request", {"restart": False}, ids, block=waits)
+            if waits:
+                engines.wait_for(lambda: not set(ids) & set(engines.ids), _LEAVING)
         if hub:
             self._messenger.request("query", "shutdown_request", {}).wait(5)
             self.close()

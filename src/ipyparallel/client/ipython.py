@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ..error import RemoteError
+from ..error import RemoteError, without_colors
 
 
 def get_shell() -> Any:
@@ -36,6 +36,8 @@ def show_remote_error(shell: Any, error: RemoteError) -> list[str]:
     """Show the remote traceback, as the shell shows local ones; its lines."""
     shell._get_exc_info((type(error), error, error.__traceback__))  # for %debug
     lines = error._render_traceback_()
+    if str(getattr(shell, "colors", "")).lower() == "nocolor":
+        lines = [without_colors(line) for line in lines]
     shell._showtraceback(type(error), error, lines)
     if shell.call_pdb:
         shell.debugger(force=True)

@@ -18,7 +18,6 @@ from ..protocol.messages import (
 from ..protocol.session import Message, Session, utc_date
 from ..serialize.apply import unpack_call
 from ..serialize.culprits import find
-from ..serialize.exceptions import attach_exception
 from ..serialize.functions import LoadedFunctions
 from ..serialize.limits import check_size
 from .forked import exit_if_forked
@@ -133,13 +132,10 @@ class ApplyRunner:
 
     def _failure(self, error: BaseException, metadata: ReplyMetadata) -> bytes:
         kernel = self._kernel
-        info = {"engine_uuid": kernel.ident, "engine_id": kernel.engine_id}
         metadata.status = "error"
-        metadata.engine_info = info
+        metadata.engine_info = {"engine_uuid": kernel.ident, "engine_id": kernel.engine_id}
         metadata.dependencies_met = type(error).__name__ != "UnmetDependency"
-        lines = kernel.traceback_of(error)
-        content = describe_exception(error, lines, {**info, "method": "apply"})
-        return encode_any(attach_exception(content, error))
+        return encode_any(kernel.describe(error, kernel.traceback_of(error), "apply"))
 
 
 def _metadata(message: Message) -> RequestMetadata:

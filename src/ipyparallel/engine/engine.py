@@ -40,6 +40,7 @@ from .output import KernelSession
 from .redirect import redirect_output
 from .report import report_death
 from .requests import Requests
+from .stopping import EngineStopping
 from .wiring import EngineSockets, connect, wait_readable
 
 
@@ -258,7 +259,7 @@ class Engine:
             control.stop_in_any_case("it was terminated by a signal")
             if may_interrupt(frame):
                 # ends what is running; it is answered as interrupted
-                raise KeyboardInterrupt("the engine is being stopped")
+                raise EngineStopping("was stopped while it ran the task")
 
         signal.signal(signal.SIGINT, interrupt)
         signal.signal(signal.SIGTERM, terminate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from types import SimpleNamespace, TracebackType
+from types import SimpleNamespace
 from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
@@ -13,11 +13,14 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from traitlets import Any as AnyTrait
 from traitlets import Integer, Type, observe
 
+from ..error import EngineError, describe_exception
 from ..protocol.messages import COMM_MESSAGES
 from ..serialize.exceptions import attach_exception
 from . import origin
 from .interrupts import interruptible
 from .output import DisplayHook, DisplayPublisher, KernelSession, OutputStream
+from .stopping import EngineStopping
+from .tracebacks import users_part
 
 
 class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
@@ -32,6 +35,10 @@ class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
         """Keep the history in memory: engines come in numbers, and share one profile."""
         self.config.HistoryManager.hist_file = ":memory:"
         super().init_history()
+
+    def _get_exc_info(self, exc_tuple: Any = None) -> Any:
+        kind, value, tb = super()._get_exc_info(exc_tuple)
+        return kind, value, users_part(tb)
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         self.last_error = evalue
@@ -108,8 +115,24 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
         content = await super().do_execute(*args, **kwargs)
         error, self.shell.last_error = self.shell.last_error, None
         if content["status"] == "error" and error is not None:
-            attach_exception(content, error)
+            content.update(self.describe(error, content["traceback"], "execute"))
         return content
+
+    def describe(self, error: BaseException, lines: list[str], method: str) -> dict[str, Any]:
+        """The content of the reply to a request whose code has failed.
+
+        Parameters
+        ----------
+        lines : list of str
+            The traceback.
+        method : str
+            What was asked for: ``apply`` or ``execute``.
+        """
+        if isinstance(error, EngineStopping):
+            # it was not the code that failed
+            return describe_exception(EngineError(f"Engine {self.engine_id} {error}"))
+        info = {"engine_uuid": self.ident, "engine_id": self.engine_id, "method": method}
+        return attach_exception(describe_exception(error, lines, info), error)
 
     @property
     def _supports_kernel_subshells(self) -> bool:
@@ -147,7 +170,7 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
 
     def traceback_of(self, error: BaseException) -> list[str]:
         """Publish the traceback of an exception, and return its lines."""
-        info = (type(error), error, _users_part(error.__traceback__))
+        info = (type(error), error, error.__traceback__)
         try:
             self.shell.showtraceback(info)
             return [str(line) for line in self.shell._last_traceback or ()]
@@ -160,14 +183,3 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
 def _is_open(stream: Any) -> bool:
     """Whether something can be written to what a user may have put in place of a stream."""
     return stream is not None and getattr(stream, "closed", False) is not True
-
-
-def _users_part(whole: TracebackType | None) -> TracebackType | None:
-    """The traceback without the frames of this package it begins with; all if there are others."""
-    rest = whole
-    while rest is not None:
-        module = rest.tb_frame.f_globals.get("__name__", "")
-        if not module.startswith("ipyparallel."):
-            return rest
-        rest = rest.tb_next
-    return whole

@@ -26,6 +26,7 @@ from .local import (
 from .local import engine_died as engine_died
 from .remote import AlreadyDisplayedError, CompositeError, RemoteError, collect_exceptions
 from .remote import compose_exceptions as compose_exceptions
+from .remote import without_colors as without_colors
 from .wire import describe_exception as describe_exception
 from .wire import unwrap_exception, wrap_exception
 

@@ -29,6 +29,11 @@ Failure = tuple[str, str, str, EngineInfo]
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def without_colors(text: str) -> str:
+    """The text without the codes that colour it in a terminal."""
+    return _ANSI.sub("", text)
+
+
 class RemoteError(KernelError):
     """An exception that was raised somewhere else.
 
@@ -87,7 +92,7 @@ class RemoteError(KernelError):
     def __notes__(self) -> list[str]:
         """What Python prints below the exception: the remote traceback, and notes added here."""
         hidden = self._place is not None and self._place >= CompositeError.tb_limit
-        remote = [] if hidden or not self.traceback else [_ANSI.sub("", self.traceback)]
+        remote = [] if hidden or not self.traceback else [without_colors(self.traceback)]
         return [*remote, *self._notes]
 
     @__notes__.setter

@@ -252,7 +252,7 @@ class ParallelMagics(Magics):  # type: ignore[misc]
         """
         return self.parallel_execute(line)
 
-    @magic_arguments("%%px")  # type: ignore[untyped-decorator]
+    @magic_arguments("%px")  # type: ignore[untyped-decorator]
     @exec_args
     @output_args
     @argument(  # type: ignore[untyped-decorator]
@@ -261,7 +261,7 @@ class ParallelMagics(Magics):  # type: ignore[misc]
     def cell_px(self, line: str = "", cell: str = "") -> AsyncResult | None:
         """Run the cell on the engines.
 
-        Options are for this cell only; ``%%pxconfig`` sets them for later ones. Examples::
+        Options are for this cell only; ``%pxconfig`` sets them for later ones. Examples::
 
             %%px --targets 0:2 --timeout 60
             model.fit(data)
@@ -368,7 +368,7 @@ class ParallelMagics(Magics):  # type: ignore[misc]
 
     # ---- options and results
 
-    @magic_arguments("%pxconfig")  # type: ignore[untyped-decorator]
+    @magic_arguments("pxconfig")  # type: ignore[untyped-decorator]
     @exec_args
     def pxconfig(self, line: str = "") -> None:
         """Set the options of ``%%px`` for all later ones."""
@@ -395,7 +395,7 @@ class ParallelMagics(Magics):  # type: ignore[misc]
         if args.progress_after_seconds is not None:
             self.progress_after_seconds = args.progress_after_seconds
 
-    @magic_arguments("%pxresult")  # type: ignore[untyped-decorator]
+    @magic_arguments("pxresult")  # type: ignore[untyped-decorator]
     @output_args
     def result(self, line: str = "") -> None:
         """Show the outputs of the last ``%px`` again, or for the first time if it did not block.

@@ -79,10 +79,14 @@ class Dispatcher:
         if self.comms is not None:
             self.comms.submitted(tasks)
         with self.lock:
-            if self.lost:
-                raise self._lost_as(self.lost)
+            self.check()
             for task in tasks:
                 self.tasks.add(task)
+
+    def check(self) -> None:
+        """Raise `ControllerLost` if nothing can be submitted any more."""
+        if self.lost:
+            raise self._lost_as(self.lost)
 
     def withdraw(self, tasks: Sequence[MessageFuture]) -> None:
         """Take tasks out that could not be sent after all."""

@@ -89,6 +89,10 @@ class Messenger:
         """Why nothing can be submitted any more; empty while it can."""
         return self._dispatcher.lost
 
+    def check(self) -> None:
+        """Raise `ControllerLost` if nothing can be submitted any more."""
+        self._dispatcher.check()
+
     def connect(self, timeout: float) -> None:
         """Meet the controller, and learn of its engines.
 
