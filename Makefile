@@ -7,14 +7,15 @@ BIN := $(VENV)/bin
 PEER := .venv-peer
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format docs bench clean
 
 help:
 	@echo "make demo    start a cluster and run examples/quickstart.py"
 	@echo "make test    run every test"
 	@echo "make check   lint, types, import contracts"
+	@echo "make docs    build the documentation in build/docs/html; all its examples run"
 	@echo "make bench   measure against the published ipyparallel, loky and dask"
-	@echo "make clean   remove the environments this file created"
+	@echo "make clean   remove what this file made: environments, documentation"
 
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -23,6 +24,10 @@ $(VENV)/.base: pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.base
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	$(BIN)/pip install --quiet --editable '.[docs]'
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.base
@@ -51,8 +56,11 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env --quiet docs build/docs/html
+
 bench: $(VENV)/.bench $(PEER)/.ready
 	$(BIN)/python -m benchmarks --peer-python $(abspath $(PEER))/bin/python
 
 clean:
-	rm -rf $(VENV) $(PEER)
+	rm -rf $(VENV) $(PEER) build/docs

@@ -29,6 +29,7 @@ from .client.results import AsyncMapResult, AsyncResult, as_completed
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
 from .controller.dependency import Dependency, depend, dependent, interactive, require
+from .engine.current import bind_kernel
 from .error import *  # noqa: F403
 from .serialize import (
     PrePickled,
@@ -90,4 +91,5 @@ __all__ = [
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
     "MultipleInstanceError",
+    "bind_kernel",
 ]

@@ -75,6 +75,17 @@ def test_a_failed_execution_aborts_those_behind_it(client: ipp.Client) -> None:
     assert client[0].execute("again = True", block=True).successful()
 
 
+def test_what_is_sent_after_a_failure_is_told_is_not_behind_it(client: ipp.Client) -> None:
+    for _ in range(200):
+        with pytest.raises(ipp.RemoteError):
+            client[0].execute("1/0", silent=False, block=True)
+        client[0].execute("after = True", silent=False, block=True)
+
+
+def test_an_event_loop_may_be_asked_for(client: ipp.Client) -> None:
+    client[0].execute("%gui asyncio", block=True)
+
+
 def test_the_engine_knows_it_is_an_engine(client: ipp.Client) -> None:
     code = "ip = get_ipython(); engine_id = ip.kernel.engine_id; name = __name__"
     client[:].execute(code, block=True)

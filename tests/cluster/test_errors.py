@@ -86,6 +86,15 @@ def test_failures_as_results_are_of_the_original_type(client: ipp.Client) -> Non
     assert isinstance(failure, ZeroDivisionError)
 
 
+def test_a_debugger_entered_after_a_failure_stands_at_the_result(client: ipp.Client) -> None:
+    result = client[:].execute("1/0")
+    with pytest.raises(ipp.CompositeError) as info:
+        result.get(20)
+    frame = info.traceback[-1].frame
+    assert frame.f_locals["self"] is result
+    assert frame.eval("self._exception") is info.value
+
+
 def test_an_awaited_failure_is_of_the_original_type(client: ipp.Client) -> None:
     seen = []
 

@@ -223,7 +223,7 @@ def test_errors_at_the_end(session: Session) -> None:
     error = session.fails("%%px --no-stream\nprint('before')\n1/0")
     assert isinstance(error, CompositeError)
     assert session.out.startswith("[stdout:0] \nbefore\n[stdout:1] \nbefore\n[0:execute]:\n")
-    assert "asyncresult.py" not in session.out + session.err
+    assert "result.py" not in session.out + session.err
 
 
 def test_the_error_of_one_engine(session: Session) -> None:
@@ -269,7 +269,7 @@ def test_a_cell_that_takes_too_long_is_interrupted(session: Session, stream: str
 def test_an_engine_that_is_deaf_to_signals_is_not_waited_for(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ipyparallel.client.px._LAST_WORDS", 0.1)
+    monkeypatch.setattr("ipyparallel.client.magics.px._LAST_WORDS", 0.1)
     error = session.fails(
         "%%px --timeout 0.5 --no-stream --targets 0 --signal-on-interrupt SIGCONT\n"
         "import time\n"

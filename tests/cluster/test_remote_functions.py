@@ -155,3 +155,49 @@ def test_failures_as_results(client: ipp.Client) -> None:
     assert good == 1
     assert isinstance(bad, ipp.RemoteError)
     assert "invalid literal" in str(bad)
+
+
+def test_iteration_gives_what_the_calls_return(client: ipp.Client) -> None:
+    assert list(client[:].parallel()(sum)(range(5))) == [3, 7]
+    assert list(client[:].parallel()(as_it_is)(range(3))) == [0, 1, 2]
+    assert list(client.load_balanced_view().parallel()(first)("ab")) == ["a", "b"]
+    assert ipp.parallel(client[:], return_exceptions=True)(sum)([1, 2])  # of numbers, not of lists
+    mixed = ipp.parallel(client[:], block=True, return_exceptions=True)(sum)([1, "x"])
+    assert mixed[0] == 1
+    assert isinstance(mixed[1], TypeError)
+
+
+def test_references_and_pickled_functions_are_called(client: ipp.Client) -> None:
+    client[:].push({"there": abs}, block=True)
+    for func in ipp.Reference("there"), ipp.PrePickled(abs):
+        for view in client[:], client.load_balanced_view():
+            assert view.map_sync(func, [-1, -2]) == [1, 2]
+            assert view.remote(block=True)(func)(-3) in (3, [3, 3])
+            assert view.parallel(block=True)(func).map([-4]) == [4]
+    assert client[:].map_async(ipp.Reference("there"), [-1])._fname == "there"
+
+
+@pytest.fixture
+def default_pickler(client: ipp.Client):
+    yield
+    client[:].use_pickle().get()
+
+
+def test_the_pickler_is_switched_here_and_there(client: ipp.Client, default_pickler) -> None:
+    view = client[:]
+
+    def pickler():
+        from ipyparallel.serialize import pickler
+
+        return pickler._pickler.__name__
+
+    assert view.apply_sync(pickler) == ["Pickler"] * 2
+    view.use_dill().get()
+    assert [pickler(), *view.apply_sync(pickler)] == ["DillPickler"] * 3
+    view.use_cloudpickle().get()
+    assert [pickler(), *view.apply_sync(pickler)] == ["Pickler"] * 3
+    view.block = True
+    assert client[0].set_flags(block=True).use_dill() is None
+    assert view.apply_sync(pickler) == ["DillPickler", "Pickler"]
+    assert view.use_pickle() == [None, None]
+    assert [pickler(), *view.apply_sync(pickler)] == ["Pickler"] * 3

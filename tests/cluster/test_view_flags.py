@@ -198,3 +198,58 @@ def test_the_load_of_a_view(client: ipp.Client) -> None:
     assert client[0].queue_status().keys() == {"queue", "completed", "tasks"}
     assert client[:].queue_status().keys() == {0, 1, "unassigned"}
     assert client[:].queue_status(targets=[1]).keys() == {1, "unassigned"}
+
+
+def test_memory_is_tracked_for_a_view_or_for_a_call(client: ipp.Client) -> None:
+    data = bytes(1 << 20)
+    view = client[:]
+    tracked = [
+        view.push({"x": data}, track=True),
+        view.scatter("x", [data, data], track=True),
+        view.map(len, [data, data], track=True),
+    ]
+    with view.temp_flags(track=True):
+        tracked.append(view.push({"x": data}))
+        untracked = [view.push({"x": data}, track=False)]
+    untracked += [view.push({"x": data}), view.scatter("x", [data]), view.map(len, [data])]
+    for result in tracked:
+        result.wait_for_send(20)
+        assert all(child.memory is not None for child in result._children)
+    for result in untracked:
+        assert all(child.memory is None for child in result._children)
+        result.get()
+
+
+def test_results_again(client: ipp.Client) -> None:
+    view = client[:]
+    single, several = client[0].apply_async(abs, -1), view.apply_async(abs, -2)
+    last = view.map_async(abs, [-3, -4])
+    assert view.get_result(single.msg_ids[0], block=True).get() == 1
+    assert view.get_result(several).get() == [2, 2]
+    assert view.get_result(block=True).done()
+    assert view.get_result(-1).get() == view.get_result().get() == [4]  # of this view's history
+    assert view.get_result(range(2, 4)).get() == [[3], [4]]
+    assert view.get_result([0, last.msg_ids[1]]).get() == [2, [4]]
+    assert client[0].apply_sync(abs, -9) == 9
+    assert view.get_result(-1).get() == [4]
+    for name in last.msg_ids:
+        assert name in view.results
+    with pytest.raises(IndexError):
+        view.get_result(99)
+    with pytest.raises(TypeError, match="tasks are named by"):
+        view.get_result(1.5)
+    with pytest.raises(IndexError):
+        client[0].get_result()
+
+
+def test_purging_says_what_is_outstanding(client: ipp.Client, tmp_path) -> None:
+    hold = "import os, time\nwhile not os.path.exists({!r}): time.sleep(0.01)"
+    view = client[0]
+    held = view.execute(hold.format(str(tmp_path / "go")))
+    with pytest.raises(RuntimeError, match="still to come"):
+        view.purge_results(held)
+    (tmp_path / "go").touch()
+    held.get(20)
+    view.purge_results(held)
+    with pytest.raises(ValueError, match="name the results"):
+        view.purge_results()

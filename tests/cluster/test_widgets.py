@@ -274,7 +274,14 @@ def test_when_the_engine_dies_the_front_end_is_told(
 
 
 @pytest.mark.parametrize("end", ["rc.close()", "import gc; del rc; gc.collect();"])
-def test_when_the_client_ends_nothing_is_left(connected: FrontEnd, end: str) -> None:
+def test_when_the_client_ends_nothing_is_left(
+    connected: FrontEnd, client: ipp.Client, end: str
+) -> None:
+    # the magics hold a client, too: let it be another
+    cluster = client.cluster
+    assert cluster is not None
+    of = f"profile_dir={cluster.profile_dir!r}, cluster_id={cluster.cluster_id!r}"
+    connected.run(f"ipp.Client({of}).activate();")
     slider = model(make(connected))
     messages = connected.run(end)
     assert not of_type("comm_close", messages)  # what is shown stays as it is

@@ -10,15 +10,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ipyparallel import AsyncResult
+
 
 def _waits_for_a_result(thread_id: int) -> bool:
-    """Whether the thread is inside a wait of `threading`, called from a future's."""
+    """Whether the thread is inside a wait of `threading`, called from `AsyncResult.get`."""
     frame = sys._current_frames().get(thread_id)
-    names = []
+    codes = []
     while frame is not None:
-        names.append((os.path.basename(frame.f_code.co_filename), frame.f_code.co_name))
+        codes.append(frame.f_code)
         frame = frame.f_back
-    return names[:1] == [("threading.py", "wait")] and ("asyncresult.py", "get") in names
+    return codes[:1] == [threading.Condition.wait.__code__] and AsyncResult.get.__code__ in codes
 
 
 @contextmanager

@@ -10,14 +10,17 @@ import ipyparallel
 
 NAMES = {
     "ipyparallel": """ALL_COMPLETED AsyncMapResult AsyncResult Client Cluster ClusterManager
-        CompositeError DirectView EngineError FIRST_COMPLETED FIRST_EXCEPTION LoadBalancedView
-        MultipleInstanceError ParallelFunction RemoteError RemoteFunction TimeoutError
-        _NONINTERACTIVE __version__ client cluster controller engine error parallel remote
-        serialize traitlets util version_info""",
+        CompositeError Dependency DirectView EngineError FIRST_COMPLETED FIRST_EXCEPTION
+        LoadBalancedView MultipleInstanceError ParallelFunction PrePickled Reference RemoteError
+        RemoteFunction TimeoutError _NONINTERACTIVE __version__ can can_map client cluster
+        controller depend dependent deserialize_object engine error interactive
+        pack_apply_message parallel remote require serialize serialize_object traitlets uncan
+        uncan_map unpack_apply_message use_cloudpickle use_dill use_pickle util version_info""",
     "ipyparallel._async": "AsyncFirst",
     "ipyparallel._version": "version_info",
-    "ipyparallel.client.asyncresult": "AsyncMapResult AsyncResult",
-    "ipyparallel.client.client": "Client",
+    "ipyparallel.client.asyncresult": """ALL_COMPLETED AsyncMapResult AsyncResult FIRST_COMPLETED
+        FIRST_EXCEPTION""",
+    "ipyparallel.client.client": "Client ExecuteReply Metadata",
     "ipyparallel.client.futures": """MessageFuture future_add_done_callback future_set_exc_info
         future_set_result_unless_cancelled multi_future""",
     "ipyparallel.client.map": "Map RoundRobinMap dists is_array mappable",
@@ -28,25 +31,35 @@ NAMES = {
     "ipyparallel.cluster.app": """ALREADY_STARTED ALREADY_STOPPED IPCluster IPClusterClean
         IPClusterEngines IPClusterList IPClusterStart IPClusterStop NO_CLUSTER base_aliases
         base_flags main""",
-    "ipyparallel.cluster.cluster": "Cluster",
+    "ipyparallel.cluster.cluster": "Cluster ClusterManager clean_cluster_files",
     "ipyparallel.cluster.launcher": """BaseLauncher ControllerLauncher EngineLauncher
         LauncherError LocalControllerLauncher LocalEngineLauncher LocalEngineSetLauncher
         LocalProcessLauncher NotRunning PIPE ProcessStateError STDOUT UnknownStatus WINDOWS
         abbreviate_launcher_class all_launchers find_launcher_class ipcluster_cmd_argv
         ipcontroller_cmd_argv ipengine_cmd_argv local_launchers""",
     "ipyparallel.controller.app": "IPController aliases base_aliases base_flags flags main",
+    "ipyparallel.controller.dependency": "Dependency depend dependent require",
     "ipyparallel.controller.heartmonitor": "HeartMonitor",
     "ipyparallel.controller.hub": "Hub",
     "ipyparallel.controller.task_scheduler": "TaskScheduler",
     "ipyparallel.engine.app": "IPEngine aliases base_aliases base_flags flags main",
     "ipyparallel.engine.kernel": "IPythonParallelKernel",
+    "ipyparallel.serialize": "can_map uncan_map",
+    "ipyparallel.serialize.canning": """CannedArray CannedBuffer CannedBytes CannedCell CannedClass
+        CannedFunction CannedMemoryView CannedObject CannedPartial Reference can can_class
+        can_dependent can_dict can_map can_sequence interactive istype sequence_types uncan
+        uncan_dict uncan_map uncan_sequence use_cloudpickle use_dill use_pickle""",
+    "ipyparallel.serialize.codeutil": "code_ctor reduce_code",
+    "ipyparallel.serialize.serialize": """MAX_BYTES MAX_ITEMS PICKLE_PROTOCOL PrePickled
+        deserialize_object pack_apply_message sequence_types serialize_object
+        unpack_apply_message""",
     "ipyparallel.traitlets": "Launcher PortList entry_points",
     "ipyparallel.util": """ISO8601 Namespace ReverseDict _all_profile_dirs _default_profile_dir
         _ensure_tzinfo _execute _locate_profiles _parse_date _pull _push abbreviate_profile_dir
         compare_datetimes disambiguate_ip_address disambiguate_url ensure_timezone extract_dates
-        int_keys integer_loglevel ip_for_host is_ip is_url local_logger log_errors progress
-        select_random_ports set_hwm shlex_join signal_children split_url utc utcnow validate_url
-        validate_url_container""",
+        int_keys integer_loglevel interactive ip_for_host is_ip is_url local_logger log_errors
+        progress select_random_ports set_hwm shlex_join signal_children split_url utc utcnow
+        validate_url validate_url_container""",
 }
 
 #: These warn, each time somebody imports them for the first time in a process.

@@ -16,6 +16,7 @@ from .ipython import get_shell
 
 if TYPE_CHECKING:
     from .client import Client
+    from .magics import ParallelMagics
     from .views.direct import DirectView
 
 #: The clients of this session that are open, by age.
@@ -36,7 +37,7 @@ def activate_view(view: DirectView, suffix: str = "") -> None:
         return
     from .magics import ParallelMagics
 
-    shell.register_magics(ParallelMagics(shell, view, suffix))
+    _register(shell, ParallelMagics(shell, view, suffix))
 
 
 def activate_if_first(client: Client, shell: Any) -> None:
@@ -47,20 +48,30 @@ def activate_if_first(client: Client, shell: Any) -> None:
     magic = shell.find_line_magic("px")
     owner = getattr(magic, "__self__", None)
     if magic is None or (isinstance(owner, ParallelMagics) and owner.is_released):
-        shell.register_magics(ParallelMagics(shell, default_view(client), keep=False))
+        _register(shell, ParallelMagics(shell, _default_view(client), successor=_last_view))
 
 
-def default_view(client: Client) -> DirectView:
+def _default_view(client: Client) -> DirectView:
     """The view of the magics that a client has without being asked; lives as long as it does."""
     if client._default_view is None:
         client._default_view = client.direct_view("all", block=True)
     return client._default_view
 
 
-def last_client() -> Client | None:
-    """The last client that was made in this session and is open."""
-    clients = sorted(_open_clients.items())
-    return clients[-1][1] if clients else None
+def _last_view() -> DirectView | None:
+    """That of the last client that was made in this session and is open."""
+    age = max(_open_clients, default=None)
+    client = None if age is None else _open_clients.get(age)
+    return None if client is None else _default_view(client)
+
+
+def _register(shell: Any, magics: ParallelMagics) -> None:
+    shell.register_magics(magics)
+    # those that it replaces would be held, and their client with them, as long as the shell lives
+    used = [getattr(m, "__self__", None) for m in shell.magics_manager.magics["line"].values()]
+    shell.configurables[:] = [
+        it for it in shell.configurables if not isinstance(it, type(magics)) or it in used
+    ]
 
 
 def release(client: Client) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..serialize.prepickled import PrePickled
+from ..serialize.references import Reference
 from .partition import as_sequence
 
 
@@ -18,10 +20,9 @@ def check_flag(name: str, value: Any) -> bool:
 def check_callable(func: Any) -> None:
     """Refuse what engines could not call.
 
-    What has a name on the engines (a `Reference`) is looked up there, and what is pickled already
-    (a `PrePickled`) was a function before.
+    A `Reference` is looked up there, and a `PrePickled` may have been a function.
     """
-    if not callable(func) and not hasattr(func, "name") and not hasattr(func, "buffers"):
+    if not callable(func) and not isinstance(func, (Reference, PrePickled)):
         raise TypeError(f"a view calls functions, and {func!r} is not callable")
 
 

@@ -17,9 +17,11 @@ from .activation import activate_if_first, activate_view, release
 from .control import ControlMethods
 from .ipython import get_shell, show_remote_errors
 from .jobs import TaskMethods
-from .locate import find_info
-from .messenger import Messenger
-from .recording import OUTPUT_LIMIT
+from .messaging.execute_reply import ExecuteReply as ExecuteReply
+from .messaging.locate import find_info
+from .messaging.messenger import Messenger
+from .messaging.metadata import Metadata as Metadata
+from .messaging.recording import OUTPUT_LIMIT
 from .requests import RequestMethods
 from .targets import Targets, is_all
 from .views.balanced import LoadBalancedView

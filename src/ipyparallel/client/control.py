@@ -7,7 +7,7 @@ from typing import Any
 
 from ..error import EngineError
 from .jobs import Jobs, msg_ids_of
-from .messenger import Messenger
+from .messaging.messenger import Messenger
 from .results import AsyncResult
 from .targets import Targets, is_all, resolve
 
@@ -61,7 +61,14 @@ class ControlMethods:
             Which engines; by default all.
         block : bool, optional
             Whether to wait until it was sent.
+
+        Raises
+        ------
+        TypeError
+            `sig` is neither.
         """
+        if isinstance(sig, bool) or not isinstance(sig, (int, str)):
+            raise TypeError(f"a signal must be a name such as 'SIGINT' or a number, not {sig!r}")
         return self._control("signal_request", {"sig": sig}, targets, block)
 
     def clear(self, targets: Targets = None, block: bool | None = None) -> AsyncResult:

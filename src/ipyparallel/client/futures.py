@@ -13,7 +13,7 @@ from tornado.concurrent import (
     future_set_result_unless_cancelled,
 )
 
-from .tasks import MessageFuture
+from .messaging.tasks import MessageFuture
 
 __all__ = [
     "MessageFuture",

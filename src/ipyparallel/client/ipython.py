@@ -24,17 +24,19 @@ def show_remote_errors(shell: Any) -> None:
     if RemoteError in others:
         return
 
-    def show(shell: Any, kind: Any, value: Any, tb: Any, tb_offset: Any = None) -> list[str]:
+    def show(shell: Any, kind: Any, value: Any, tb: Any, tb_offset: Any = None) -> Any:
         if not isinstance(value, RemoteError):
-            shown: list[str] = show_others(kind, value, tb, tb_offset)
-            return shown
-        # for %debug and %tb
-        sys.last_type, sys.last_value, sys.last_traceback = kind, value, tb
-        shell.InteractiveTB.tb = tb
-        lines = value._render_traceback_()
-        shell._showtraceback(kind, value, lines)
-        if shell.call_pdb:
-            shell.debugger(force=True)
-        return lines
+            return show_others(kind, value, tb, tb_offset)
+        return show_remote_error(shell, value)
 
     shell.set_custom_exc((*others, RemoteError), show)
+
+
+def show_remote_error(shell: Any, error: RemoteError) -> list[str]:
+    """Show the remote traceback, as the shell shows local ones; its lines."""
+    shell._get_exc_info((type(error), error, error.__traceback__))  # for %debug
+    lines = error._render_traceback_()
+    shell._showtraceback(type(error), error, lines)
+    if shell.call_pdb:
+        shell.debugger(force=True)
+    return lines

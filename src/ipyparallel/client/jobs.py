@@ -9,11 +9,11 @@ from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_futures
 from typing import TYPE_CHECKING, Any, cast
 
-from .history import History
-from .messenger import Messenger
+from .messaging.history import History
+from .messaging.messenger import Messenger
+from .messaging.tasks import MessageFuture, TaskTable
 from .results import AsyncResult
 from .targets import Targets
-from .tasks import MessageFuture, TaskTable
 from .waiting import deadline_after, show_progress
 
 if TYPE_CHECKING:

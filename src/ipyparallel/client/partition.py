@@ -94,13 +94,23 @@ def as_sequence(obj: Any) -> Sequence[Any]:
         except (TypeError, KeyError, ValueError):
             return list(obj)  # such as a deque
         return obj  # type: ignore[no-any-return]
-    return list(obj)
+    try:
+        iterator = iter(obj)
+    except TypeError:
+        kind = type(obj).__name__
+        raise TypeError(f"cannot share out {obj!r}: {kind!r} is not iterable") from None
+    return list(iterator)
 
 
 def _slice(seq: Any, start: int, stop: int) -> Any:
     if isinstance(seq, (set, frozenset, dict)):
         return list(islice(seq, start, stop))
     return seq[start:stop]
+
+
+def elements(part: Any) -> Any:
+    """The elements of one part of a sequence; what cannot be joined is one element."""
+    return part if _are_lists([part]) or _are_arrays([part]) else [part]
 
 
 def _are_lists(parts: list[Any]) -> bool:

@@ -13,9 +13,9 @@ from typing import Any
 from ..protocol.messages import Header, encode
 from ..serialize.prepickled import PrePickled
 from ..serialize.references import Reference
-from .engines import EngineEvent
-from .messenger import Messenger
-from .tasks import MessageFuture
+from .messaging.engines import EngineEvent
+from .messaging.messenger import Messenger
+from .messaging.tasks import MessageFuture
 
 #: Called with a task before its request is sent.
 Hook = Callable[[MessageFuture], None] | None

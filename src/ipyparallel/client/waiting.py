@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from importlib import import_module
 from typing import Any
 
 from ..error import ControllerLost, EngineError
-from .engines import EngineEvent, EngineTable
+from ..util.progress import progress as new_bar
 from .ipython import get_shell
+from .messaging.engines import EngineEvent, EngineTable
 
 
 def wait_for_engines(
@@ -116,8 +116,7 @@ def progress_bar(total: int, desc: str, unit: str, widget: bool | None = None) -
     widget : bool, optional
         Whether it is a notebook widget; by default in a notebook that can show one.
     """
-    kind = "auto" if widget is None else "notebook" if widget else "std"
-    return import_module(f"tqdm.{kind}").tqdm(total=total, desc=desc, unit=unit)
+    return new_bar(total=total, desc=desc, unit=unit, widget=widget)
 
 
 def show_progress(

@@ -329,3 +329,12 @@ async def _all(awaitables: Iterable[Awaitable[Any]]) -> None:
     for result in await asyncio.gather(*awaitables, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
+
+
+def __getattr__(name: str) -> Any:
+    # others import these from here; the manager needs this module first
+    if name in ("ClusterManager", "clean_cluster_files"):
+        from . import manager
+
+        return getattr(manager, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

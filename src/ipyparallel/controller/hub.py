@@ -135,8 +135,9 @@ class Hub:
         # nobody asks how many control requests an engine has
         self._control_relay = Channel(s.control_relay, lambda frames: None)
         self._scheduler = Channel(s.scheduler, self._on_scheduler)
-        # only what ends an engine; the rest of its output is none of the hub's business
-        s.output.subscribe(b"engine")
+        # Nothing is published under this. But an engine waits until it sees a subscription, since
+        # from then on nothing that it publishes gets lost.
+        s.output.subscribe(b"hub")
 
     def close(self) -> None:
         """Tell everyone that the controller stops, and close the sockets."""
@@ -173,6 +174,8 @@ class Hub:
     def engine_coming(self, engine: Engine) -> None:
         """An engine registered, and will be ready when it can be reached."""
         if not engine.native:
+            # only what ends it; the rest of its output is none of the hub's business
+            self._output.socket.subscribe(_goodbye(engine))
             self._hearts.watch(engine.uuid)
             self._watch_coming()
         self._loop.call_later(REGISTRATION_TIMEOUT, self._give_up, engine)
@@ -188,6 +191,8 @@ class Hub:
     def _announce_gone(self, engine: Engine, reason: str) -> None:
         self._leaving.discard(engine.uuid)
         self.registry.remove(engine.uuid)
+        if not engine.native:
+            self._output.socket.unsubscribe(_goodbye(engine))
         if not engine.ready:
             self.log.warning("Engine %d left before it was ready: %s", engine.id, reason or "?")
             return
@@ -297,11 +302,12 @@ class Hub:
             channel.send([link.encode(message)])
 
     def _on_output(self, frames: list[Any]) -> None:
-        if not frames[0].endswith(b".shutdown"):
-            return
         message = self._read(frames, "output", self._observer)
+        # a subscription is answered under its own topic
+        if message is None or message.header.msg_type != "shutdown_reply":
+            return
         # a published engine says goodbye this way; its session is its uuid
-        if message is not None and (engine := self.registry.get(message.header.session)):
+        if engine := self.registry.get(message.header.session):
             self.engine_gone(engine, "it was shut down")
 
     # ---- hearts
@@ -331,3 +337,8 @@ class Hub:
             engine = self.registry.get(uuid)
             assert engine is not None
             self.engine_ready(engine)
+
+
+def _goodbye(engine: Engine) -> bytes:
+    """The topic under which a published engine says that it ends."""
+    return f"engine.{engine.id}.shutdown".encode()

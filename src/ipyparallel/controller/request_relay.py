@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import zmq
 
 from ..error import EngineError, describe_exception
@@ -22,10 +23,20 @@ from ..protocol.messages import COMM_MESSAGES, UNREADABLE
 from ..protocol.session import Message, Session
 from ..transport.sockets import receive, send
 from . import link
+from .agents import Agents
 from .direct_queues import DirectQueues
 
 #: Messages of one socket handled before the others have their turn.
 BATCH = 100
+
+#: Requests that an engine's agent gets, if it has one.
+_FOR_AGENTS = ("signal_request", "shutdown_request")
+
+
+class AgentReady(msgspec.Struct):
+    """An agent says for which engines it stands."""
+
+    engines: list[str]
 
 
 class RequestRelay:
@@ -66,6 +77,7 @@ class RequestRelay:
         self._hub = hub
         self._log = log
         self._queues = DirectQueues()
+        self._agents = Agents()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name=f"{channel} relay", daemon=True)
 
@@ -108,51 +120,94 @@ class RequestRelay:
 
     def _on_client(self, frames: list[Any]) -> None:
         message = self._read(frames)
-        if message is None:
+        if message is None or not self._is_addressed(message):
             return
         client, engine, *rest = frames
+        uuid = _text(engine)
+        msg_type = message.header.msg_type
+        # The agent sees to it that an engine ends, too, if it does not hear a shutdown_request.
+        heard = msg_type in _FOR_AGENTS and self._to_agent(uuid, frames)
+        if msg_type == "signal_request" and heard:
+            sent = True
+        else:
+            sent = self._send(engine, [client, *rest])
+        if not sent:
+            self._refuse(message)
+        elif msg_type not in COMM_MESSAGES:
+            self._queues.requested(uuid, message.header.msg_id)
+
+    def _to_agent(self, uuid: str, frames: list[Any]) -> bool:
+        """Pass a request on to who stands for the engine; False if nobody does."""
+        agent = self._agents.of(uuid)
+        if agent is None:
+            return False
+        if not self._send(agent, frames):
+            self._agents.lost(agent)
+            return False
+        return True
+
+    def _send(self, to: bytes, frames: list[Any]) -> bool:
+        """Send on the engines' side; False if nobody of that identity is there."""
         try:
-            send(self._engines, [engine, client, *rest])
+            send(self._engines, [to, *frames])
         except zmq.ZMQError as e:
             if e.errno != zmq.EHOSTUNREACH:
                 raise
-            self._refuse(message)
-        else:
-            if message.header.msg_type not in COMM_MESSAGES:
-                self._queues.requested(_text(engine), message.header.msg_id)
+            return False
+        return True
 
     def _on_engine(self, frames: list[Any]) -> None:
         message = self._read(frames)
         if message is None:
             return
-        engine, client, *rest = frames
+        if message.header.msg_type == "agent_ready":
+            self._on_agent(message)
+            return
+        if len(message.idents) == 3 and self._agents.knows(message.idents[0]):
+            # from an agent in the name of an engine
+            _, client, engine, *rest = frames
+        elif self._is_addressed(message):
+            engine, client, *rest = frames
+        else:
+            return
         # a reply that is malformed is passed on all the same; it is the client who says so
         with suppress(*UNREADABLE):
             self._queues.replied(_text(engine), message.parent.msg_id)
         send(self._clients, [client, engine, *rest])
 
+    def _on_agent(self, message: Message) -> None:
+        try:
+            ready: AgentReady = message.read_content(AgentReady)
+        except ValueError as e:
+            self._log.warning("Dropped a message on the %s channel: %s", self._channel, e)
+            return
+        self._agents.announced(message.idents[0], ready.engines)
+
     def _on_hub(self, frames: list[Any]) -> None:
         match link.decode_for_relay(frames[0]):
             case link.EngineLeft(uuid):
                 self._queues.forget(uuid)
+                self._agents.forget(uuid)
             case link.LoadRequest(number):
                 self._hub.send(link.encode(link.Load(number, self._queues.summary())))
             case link.Stop():
                 self._stopped = True
 
     def _read(self, frames: list[Any]) -> Message | None:
-        """The message, if it is one of ours and says where it goes; else one line in the log."""
+        """The message, if it is one of ours; else one line in the log."""
         try:
-            message = self._session.parse(frames)
+            return self._session.parse(frames)
         except UNREADABLE as e:
             self._log.warning("Dropped a message on the %s channel: %s", self._channel, e)
             return None
+
+    def _is_addressed(self, message: Message) -> bool:
+        """Whether it says where it goes; if not, one line in the log."""
         if len(message.idents) != 2:
             self._log.warning(
                 "Dropped a message on the %s channel: it does not say where to", self._channel
             )
-            return None
-        return message
+        return len(message.idents) == 2
 
     def _refuse(self, request: Message) -> None:
         """Tell a client that the engine it asked is not there."""

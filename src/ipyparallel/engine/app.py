@@ -10,6 +10,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from traitlets import Float, Integer, Unicode
 
@@ -17,7 +18,11 @@ from ..application import BaseParallelApplication, base_aliases, base_flags
 from ..error import EngineError
 from ..protocol import connection
 from ..protocol.connection import EngineInfo
+from .current import bind_kernel
 from .supervisor import Birth, Supervisor
+
+if TYPE_CHECKING:
+    from .kernel import IPythonParallelKernel
 
 #: Seconds between looks for a connection file that is not there yet.
 _LOOK = 0.01
@@ -65,10 +70,32 @@ class IPEngine(BaseParallelApplication):
         config=True
     )
 
+    output_limit = Integer(
+        16 << 20,
+        min=0,
+        help="How many bytes a task may write to its standard output, as many to its standard"
+        " error, and display. What is more is dropped, and one line says so. 0: any number.",
+    ).tag(config=True)
+
+    max_message_size = Integer(
+        None,
+        allow_none=True,
+        min=0,
+        help="Most bytes of a result; a larger one is an error. 0: any number; None: half of the"
+        " memory there is.",
+    ).tag(config=True)
+
     startup_command = Unicode("", help="Code that each engine runs first.").tag(config=True)
     startup_script = Unicode("", help="Path of a file that each engine runs first.").tag(
         config=True
     )
+
+    @property
+    def kernel(self) -> IPythonParallelKernel | None:
+        """The kernel of this engine process: ``%matplotlib`` and ``%gui`` look for it here."""
+        from .kernel import IPythonParallelKernel
+
+        return IPythonParallelKernel.instance() if IPythonParallelKernel.initialized() else None
 
     def start(self) -> None:
         """Run the engines until they end."""
@@ -89,6 +116,10 @@ class IPEngine(BaseParallelApplication):
         supervisor.start(self.n)
         supervisor.wait()
         self.exit(supervisor.exit_code)
+
+    def bind_kernel(self, **kwargs: Any) -> str:
+        """Open this engine to Jupyter's front ends; see `ipyparallel.bind_kernel`."""
+        return bind_kernel(**kwargs)
 
     def find_connection_info(self) -> EngineInfo:
         """Where the controller is: from the environment, or from the connection file.
@@ -140,6 +171,8 @@ class IPEngine(BaseParallelApplication):
             lifeline=birth.lifeline,
             on_registered=birth.registered,
             startup=startup,
+            output_limit=self.output_limit,
+            max_message_size=self.max_message_size,
         )
         try:
             reason = asyncio.run(engine.run())

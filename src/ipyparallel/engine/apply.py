@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -21,6 +20,8 @@ from ..serialize.apply import unpack_call
 from ..serialize.culprits import find
 from ..serialize.exceptions import attach_exception
 from ..serialize.functions import LoadedFunctions
+from ..serialize.limits import check_size
+from .forked import exit_if_forked
 from .interrupts import interruptible
 from .kernel import IPythonParallelKernel
 from .output import KernelSession
@@ -67,10 +68,10 @@ class ApplyRunner:
             buffers = self._call(message)
             content = _OK
         except BaseException as e:  # noqa: BLE001  (SystemExit too: the engine survives it)
+            exit_if_forked(e)
             content = self._failure(e, metadata)
         metadata.elapsed = perf_counter() - begun
-        sys.stdout.flush()
-        sys.stderr.flush()
+        kernel.flush_output()
         if request.count_output:
             metadata.output_count = self._output.end_count()
         reply = self._reply(message, content, metadata, buffers)
@@ -84,7 +85,9 @@ class ApplyRunner:
         func, args, kwargs, pack = unpack_call(
             message.content_frame, message.buffers, self._functions
         )
-        return _pack(func(*args, **kwargs), func, pack)
+        buffers = _pack(func(*args, **kwargs), func, pack)
+        check_size(buffers, self._kernel.max_message_size, func, "IPEngine.max_message_size")
+        return buffers
 
     def abort(self, message: Message) -> list[Any]:
         """The reply to a request that will not be run."""

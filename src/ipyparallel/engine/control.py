@@ -9,6 +9,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import zmq
@@ -18,6 +20,7 @@ from ..protocol.messages import UNREADABLE
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.liveness import Patience, is_connected, refused
+from .signals import parse_signal
 
 #: Seconds between looks for a controller that was lost.
 _LOOK = 0.25
@@ -41,11 +44,43 @@ class Main(Protocol):
     def clear(self) -> None:
         """Empty the namespace; in the main thread."""
 
+    def kernel_info(self) -> dict[str, Any]:
+        """What a kernel tells about itself."""
+
     def stop(self, reason: str) -> None:
         """End the engine."""
 
     def report_end(self, reason: str) -> None:
         """Tell the hub, not through the main thread, that the engine ends."""
+
+
+@dataclass(slots=True)
+class Request:
+    """A request, and the way back."""
+
+    message: Message
+    content: dict[str, Any]
+    _channel: Channel
+    _session: Session
+
+    def reply(self, content: Any) -> None:
+        """Answer it."""
+        frames = self._session.message(
+            self.message.header.msg_type.replace("_request", "_reply"),
+            content,
+            parent=self.message.header_frame,
+            metadata={"engine": self._session.session_id, "status": content["status"]},
+        )
+        self._channel.send([*self.message.idents, *frames])
+
+
+def _ids(msg_ids: Any) -> list[str]:
+    """Message ids as a request names them."""
+    if msg_ids is None:
+        return []
+    if not isinstance(msg_ids, list) or not all(isinstance(m, str) for m in msg_ids):
+        raise TypeError(f"msg_ids must be a list of message ids, not {msg_ids!r}")
+    return msg_ids
 
 
 class ControlThread:
@@ -82,13 +117,16 @@ class ControlThread:
         self._lifeline = lifeline
         self._log = log
         self._patience = Patience()
+        #: The controller's first.
+        self._channels: list[Channel] = []
         self._loop = asyncio.new_event_loop()
         self._main_thread = threading.main_thread()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
-        self._handlers: dict[str, Callable[[Message, dict[str, Any]], None]] = {
+        self._handlers: dict[str, Callable[[Request], None]] = {
             "abort_request": self._abort,
             "clear_request": self._clear,
             "interrupt_request": self._interrupt,
+            "kernel_info_request": self._kernel_info,
             "recall_request": self._recall,
             "shutdown_request": self._shutdown,
             "signal_request": self._signal,
@@ -100,7 +138,7 @@ class ControlThread:
 
     def send(self, frames: list[Any]) -> None:
         """Send a message on the control channel; from any thread."""
-        self._loop.call_soon_threadsafe(lambda: self._channel.send(frames))
+        self._loop.call_soon_threadsafe(lambda: self._channels[0].send(frames))
 
     def close(self) -> None:
         """Stop serving; from the main thread, when it has ended its own work."""
@@ -110,24 +148,34 @@ class ControlThread:
     def stop_in_any_case(self, reason: str) -> None:
         """End the engine, whether its main thread obeys or not; from any thread."""
         self._main.stop(reason)
-        self._loop.call_soon_threadsafe(self._stop, reason)
+        with suppress(RuntimeError):  # the loop is closed: the engine is ending
+            self._loop.call_soon_threadsafe(self._stop, reason)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._channel = Channel(self._socket, self._on_message, self._loop)
+        self._listen(self._socket)
         monitor = Channel(self._monitor, self._on_monitor, self._loop)
         if self._lifeline is not None:
             self._loop.add_reader(self._lifeline, self._on_supervisor_gone)
         try:
             self._loop.run_forever()
         finally:
-            self._channel.close()
+            for channel in self._channels:
+                channel.close()
             monitor.close()
             self._loop.close()
 
     # ---- requests
 
-    def _on_message(self, frames: list[Any]) -> None:
+    def listen(self, socket: zmq.Socket[bytes]) -> None:
+        """Take requests from another socket, too; from any thread."""
+        self._loop.call_soon_threadsafe(self._listen, socket)
+
+    def _listen(self, socket: zmq.Socket[bytes]) -> None:
+        channel = Channel(socket, lambda frames: self._on_message(channel, frames), self._loop)
+        self._channels.append(channel)
+
+    def _on_message(self, channel: Channel, frames: list[Any]) -> None:
         try:
             message = self._session.parse(frames)
             content = message.content()
@@ -136,63 +184,56 @@ class ControlThread:
         except UNREADABLE as e:
             self._log.warning("Dropped a message on the control channel: %s", e)
             return
+        request = Request(message, content, channel, self._session)
         handler = self._handlers.get(message.header.msg_type)
         try:
             if handler is None:
                 raise ValueError(f"an engine does not know {message.header.msg_type!r}")
-            handler(message, content)
+            handler(request)
         except (ValueError, TypeError, KeyError, AttributeError, OSError) as e:
             self._log.warning("Refused a %s: %s", message.header.msg_type, e)
-            self._reply(message, describe_exception(e))
+            request.reply(describe_exception(e))
 
-    def _reply(self, message: Message, content: Any) -> None:
-        frames = self._session.message(
-            message.header.msg_type.replace("_request", "_reply"),
-            content,
-            parent=message.header_frame,
-            metadata={"engine": self._session.session_id, "status": content["status"]},
-        )
-        self._channel.send([*message.idents, *frames])
-
-    def _abort(self, message: Message, content: dict[str, Any]) -> None:
-        msg_ids = content.get("msg_ids")
+    def _abort(self, request: Request) -> None:
+        msg_ids = request.content.get("msg_ids")
         if isinstance(msg_ids, str):
             msg_ids = [msg_ids]
-        self._main.abort(msg_ids or None)
-        self._reply(message, {"status": "ok"})
+        self._main.abort(_ids(msg_ids) or None)
+        request.reply({"status": "ok"})
 
-    def _clear(self, message: Message, content: dict[str, Any]) -> None:
+    def _clear(self, request: Request) -> None:
         def clear() -> None:
             self._main.clear()
-            self._loop.call_soon_threadsafe(self._reply, message, {"status": "ok"})
+            self._loop.call_soon_threadsafe(request.reply, {"status": "ok"})
 
         self._main.between_tasks(clear)
 
-    def _recall(self, message: Message, content: dict[str, Any]) -> None:
-        returned = self._main.take_back(content["msg_ids"])
-        self._reply(message, {"status": "ok", "returned": returned})
+    def _recall(self, request: Request) -> None:
+        returned = self._main.take_back(_ids(request.content["msg_ids"]))
+        request.reply({"status": "ok", "returned": returned})
 
-    def _interrupt(self, message: Message, content: dict[str, Any]) -> None:
+    def _interrupt(self, request: Request) -> None:
         self._kill(signal.SIGINT)
-        self._reply(message, {"status": "ok"})
+        request.reply({"status": "ok"})
 
-    def _signal(self, message: Message, content: dict[str, Any]) -> None:
-        number = content["sig"]
-        if isinstance(number, str):
-            number = getattr(signal, number)
-        number = signal.Signals(number)
-        self._reply(message, {"status": "ok"})
+    def _kernel_info(self, request: Request) -> None:
+        request.reply({"status": "ok", **self._main.kernel_info()})
+
+    def _signal(self, request: Request) -> None:
+        # only where no agent does this; see `agent`
+        number = parse_signal(request.content["sig"])
+        request.reply({"status": "ok"})
         self._kill(number)
 
-    def _kill(self, number: signal.Signals) -> None:
+    def _kill(self, number: int) -> None:
         # to the main thread itself, so that a system call it waits in is interrupted
         if hasattr(signal, "pthread_kill") and self._main_thread.ident is not None:
             signal.pthread_kill(self._main_thread.ident, number)
         else:
             os.kill(os.getpid(), number)
 
-    def _shutdown(self, message: Message, content: dict[str, Any]) -> None:
-        self._reply(message, {"status": "ok", "restart": bool(content.get("restart"))})
+    def _shutdown(self, request: Request) -> None:
+        request.reply({"status": "ok", "restart": bool(request.content.get("restart"))})
         self._stop("it was shut down")
 
     # ---- the end

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import logging
 import signal
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ipykernel.iostream import IOPubThread
 from IPython.core.profiledir import ProfileDir
 from tornado.ioloop import IOLoop
 from traitlets.config import Configurable
@@ -26,15 +23,21 @@ from ..protocol.messages import (
     RegistrationRequest,
     UnregistrationRequest,
 )
+from ..protocol.profiles import security_folder
 from ..protocol.session import Session
 from ..transport.addresses import reachable
 from ..transport.heart import Heart
 from ..transport.liveness import refused
 from ..transport.sockets import HUB, receive, send
 from .control import ControlThread
+from .current import set_engine
+from .datapub import ZMQDataPublisher
+from .forked import ForkedChild
 from .interrupts import may_interrupt
 from .kernel import IPythonParallelKernel
-from .output import KernelSession, OutputStream
+from .kernel_ports import KernelPorts
+from .output import KernelSession
+from .redirect import redirect_output
 from .report import report_death
 from .requests import Requests
 from .wiring import EngineSockets, connect, wait_readable
@@ -63,6 +66,10 @@ class Engine:
         Told the id.
     startup : str
         Code to run before the engine is ready.
+    output_limit : int
+        Bytes that a task may write to each stream, or display; 0 for any number.
+    max_message_size : int, optional
+        Most bytes of a result; see `check_size`.
     """
 
     def __init__(
@@ -78,9 +85,13 @@ class Engine:
         lifeline: int | None = None,
         on_registered: Callable[[int], None] | None = None,
         startup: str = "",
+        output_limit: int = 0,
+        max_message_size: int | None = None,
     ) -> None:
         self.id = -1
         self._startup = startup
+        self._output_limit = output_limit
+        self._max_message_size = max_message_size
         self._info = info
         self._uuid = uuid
         self._profile = profile
@@ -130,11 +141,13 @@ class Engine:
         if self._startup:
             # what fails in it is shown in the log, and the engine starts all the same
             kernel.shell.run_cell(self._startup)
-        self._redirect_output(sockets, kernel)
+        redirect_output(kernel, sockets.output, self._output_limit)
         self._kernel = kernel
+        self.data_pub = kernel.shell.data_pub = ZMQDataPublisher(kernel=kernel)
         self._requests = Requests(kernel, self._session, self._log)
-        kernel.on_abort = self._requests.abort_executions
+        kernel.on_abort = self._requests.abort_failed
         kernel.on_exit = partial(self.stop, "its code called exit()")
+        kernel.runs_for_front_end = lambda: self._requests.runs_for_front_end
         self._requests.listen(direct=sockets.direct, tasks=sockets.tasks)
         control = ControlThread(
             self,
@@ -145,12 +158,23 @@ class Engine:
             lifeline=self._lifeline,
             log=self._log,
         )
+        self._kernel_ports = KernelPorts(
+            kernel,
+            self._requests,
+            control,
+            context=sockets.context,
+            folder=security_folder(self._profile),
+            name=self._uuid,
+            log=self._log,
+        )
         control.start()
         heart = Heart(
             self._url(self._info.hb_ping), self._url(self._info.hb_pong), self._uuid.encode()
         )
         heart.start()
         self._handle_signals(control)
+        ForkedChild(kernel).watch()
+        set_engine(self)
         self._announce(control)
         try:
             await self._stopped.wait()
@@ -159,6 +183,9 @@ class Engine:
             heart.stop()
             control.close()
             self._requests.close()
+            self._kernel_ports.close()
+            for stream in kernel.streams:
+                stream.end()
             kernel.iopub_thread.stop()
             kernel.iopub_thread.close()
             if refused(self._url(self._info.registration)):
@@ -173,13 +200,14 @@ class Engine:
     # ---- beginning and end
 
     def _make_kernel(self) -> IPythonParallelKernel:
-        session = KernelSession(self._session)
+        session = KernelSession(self._session, output_limit=self._output_limit)
         # the one of this process, as widgets look for it
         kernel: IPythonParallelKernel = IPythonParallelKernel.instance(
             parent=self._parent,
             session=session,
             ident=self._uuid,
             profile_dir=ProfileDir.create_profile_dir(str(self._profile)),
+            max_message_size=self._max_message_size,
             log=self._log,
         )
         kernel.io_loop = IOLoop.current()
@@ -220,21 +248,6 @@ class Engine:
         reply: RegistrationReply = message.read_content(RegistrationReply)
         return reply
 
-    def _redirect_output(self, sockets: EngineSockets, kernel: IPythonParallelKernel) -> None:
-        thread = IOPubThread(sockets.output, pipe=True, session=None)
-        thread.start()
-        session: KernelSession = kernel.session
-        kernel.iopub_thread = thread
-        kernel.iopub_socket = thread.background_socket
-        session.output_sockets = (thread, thread.background_socket)
-        kernel.shell.displayhook.pub_socket = kernel.iopub_socket
-        kernel.shell.display_pub.pub_socket = kernel.iopub_socket
-        faulthandler.enable(sys.__stderr__ or sys.stderr)
-        for name in ("stdout", "stderr"):
-            stream = OutputStream(session, thread, name, watchfd=False)
-            stream.topic = kernel._topic(name)
-            setattr(sys, name, stream)
-
     def _handle_signals(self, control: ControlThread) -> None:
         def interrupt(number: int, frame: FrameType | None) -> None:
             if may_interrupt(frame):
@@ -261,8 +274,13 @@ class Engine:
         request = UnregistrationRequest(self.id, self._uuid, self._stop_reason or "")
         send(sockets.registration, self._session.message("unregistration_request", request))
         sockets.registration.close()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        self._kernel.flush_output()
+
+    # ---- asked by user code
+
+    def bind_kernel(self, **options: Any) -> str:
+        """See `current.bind_kernel`."""
+        return self._kernel_ports.open(**options)
 
     # ---- asked by the control thread; see `control.Main`
 
@@ -280,7 +298,12 @@ class Engine:
 
     def report_end(self, reason: str) -> None:
         """Tell the hub from this thread."""
+        self._kernel_ports.remove_file()
         report_death(self._info, UnregistrationRequest(self.id, self._uuid, reason))
+
+    def kernel_info(self) -> dict[str, Any]:
+        """What a kernel tells about itself."""
+        return dict(self._kernel.kernel_info)
 
     def clear(self) -> None:
         """Empty the namespace."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import traceback
 from types import SimpleNamespace, TracebackType
 from typing import Any
 
@@ -13,8 +15,9 @@ from traitlets import Integer, Type, observe
 
 from ..protocol.messages import COMM_MESSAGES
 from ..serialize.exceptions import attach_exception
+from . import origin
 from .interrupts import interruptible
-from .output import KernelSession
+from .output import DisplayHook, DisplayPublisher, KernelSession, OutputStream
 
 
 class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
@@ -22,6 +25,8 @@ class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
 
     #: What was shown last as an error.
     last_error: BaseException | None = None
+    displayhook_class = Type(DisplayHook)
+    display_pub_class = Type(DisplayPublisher)
 
     def init_history(self) -> None:
         """Keep the history in memory: engines come in numbers, and share one profile."""
@@ -31,6 +36,12 @@ class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         self.last_error = evalue
         super()._showtraceback(etype, evalue, stb)
+
+    def ask_exit(self) -> None:
+        """End the engine; or just the front end, for who leaves a console does not mean more."""
+        if self.kernel.runs_for_front_end():
+            self.keepkernel_on_exit = True
+        super().ask_exit()
 
     @observe("exit_now")
     def _update_exit_now(self, change: Any) -> None:
@@ -45,8 +56,12 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
 
     engine_id = Integer(-1)
     shell_class = Type(EngineShell)
+    #: Most bytes of a result; see `serialize.limits`.
+    max_message_size = Integer(None, allow_none=True)
     #: Called when a failed execution asks that those queued behind it be aborted.
     on_abort = AnyTrait()
+    #: Returns whether a Jupyter front end runs code, and not a client.
+    runs_for_front_end = AnyTrait()
     #: Called when the user's code asks to end the kernel.
     on_exit = AnyTrait()
 
@@ -59,6 +74,27 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
         self.shell_channel_thread = SimpleNamespace(parent_thread=threading.current_thread())
         for msg_type in COMM_MESSAGES:  # they call what the user has attached to widgets
             interruptible(self.shell_handlers[msg_type])
+        #: Standard output and error, from when they are redirected.
+        self.streams: list[OutputStream] = []
+
+    def set_parent(self, ident: Any, parent: Any, channel: str = "shell") -> None:
+        """This request runs from now on."""
+        if channel == "shell":
+            origin.begin(parent)
+        super().set_parent(ident, parent, channel)
+
+    def get_parent(self, channel: str | None = None) -> Any:
+        """The request that the code which asks belongs to."""
+        if channel == "control":
+            return super().get_parent(channel)
+        return origin.current().message
+
+    def flush_output(self) -> None:
+        """Send what was written so far, whatever the user has made of ``sys.stdout``."""
+        for stream in self.streams:
+            stream.flush()
+            if not _is_open(getattr(sys, stream.name)):
+                setattr(sys, stream.name, stream)
 
     def pre_handler_hook(self) -> None:
         """Not needed: see `interrupts`."""
@@ -83,7 +119,10 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
         """Publish under this id from now on."""
         self.engine_id = self.int_id = engine_id
         self.shell.displayhook.topic = self._topic("execute_result")
-        self.shell.display_pub.topic = self._topic("display_data")
+        self.shell.display_pub.topic = self._topic("displaypub")
+
+    def _topic(self, topic: str) -> bytes:
+        return f"engine.{self.engine_id}.{topic}".encode()
 
     def finish_metadata(self, parent: Any, metadata: Any, reply_content: Any) -> Any:
         """Complete the metadata of an ``execute_reply``."""
@@ -95,8 +134,8 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
         metadata["original_msg_id"] = request.get("original_msg_id", "")
         if reply_content["status"] == "error":
             metadata["engine_info"] = {"engine_uuid": self.ident, "engine_id": self.engine_id}
-            if not content.get("silent") and content.get("stop_on_error", True):
-                # before the reply goes out: what is sent after it is meant to be run
+            if content.get("stop_on_error", True) and not content.get("silent", False):
+                # before the reply is sent: what is asked for in answer to it is not behind it
                 self.on_abort()
         if request.get("count_output"):
             session: KernelSession = self.session
@@ -104,22 +143,31 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
         return metadata
 
     def _abort_queues(self, subshell_id: str | None = None) -> None:
-        """Not needed: see `finish_metadata`."""
+        """Done by then: see `finish_metadata`."""
 
     def traceback_of(self, error: BaseException) -> list[str]:
         """Publish the traceback of an exception, and return its lines."""
         info = (type(error), error, _users_part(error.__traceback__))
-        self.shell.showtraceback(info)
-        self.shell.last_error = None
-        return [str(line) for line in self.shell._last_traceback or ()]
+        try:
+            self.shell.showtraceback(info)
+            return [str(line) for line in self.shell._last_traceback or ()]
+        except Exception:  # noqa: BLE001  (the exception may be of a class that fails in many ways)
+            return traceback.format_exception(*info)
+        finally:
+            self.shell.last_error = None
 
 
-def _users_part(traceback: TracebackType | None) -> TracebackType | None:
+def _is_open(stream: Any) -> bool:
+    """Whether something can be written to what a user may have put in place of a stream."""
+    return stream is not None and getattr(stream, "closed", False) is not True
+
+
+def _users_part(whole: TracebackType | None) -> TracebackType | None:
     """The traceback without the frames of this package it begins with; all if there are others."""
-    rest = traceback
+    rest = whole
     while rest is not None:
         module = rest.tb_frame.f_globals.get("__name__", "")
         if not module.startswith("ipyparallel."):
             return rest
         rest = rest.tb_next
-    return traceback
+    return whole

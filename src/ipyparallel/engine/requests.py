@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -22,23 +21,14 @@ from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.sockets import receive
 from .apply import ApplyRunner
+from .forked import exit_if_forked
+from .jupyter import ReplyStream, as_dict
 from .kernel import IPythonParallelKernel
 from .output import KernelSession
 
 #: How many ids of aborted requests are kept that have not come; most never will, since a client
 #: tells all engines.
 _MAX_ABORTED = 10_000
-
-
-class ReplyStream:
-    """A channel as IPython's machinery expects one: something that sends multipart messages."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-
-    def send_multipart(self, frames: list[Any], **_: Any) -> None:
-        """Send a message."""
-        self._channel.send(frames)
 
 
 class Requests:
@@ -64,6 +54,10 @@ class Requests:
         self._log = log
         self._runner = ApplyRunner(kernel, session)
         self._loop = asyncio.get_running_loop()
+        #: The channel of Jupyter front ends, if there is one.
+        self._front_ends: Channel | None = None
+        #: The channel of the request that is running, or ran last.
+        self._running: Channel | None = None
         self._queue: deque[tuple[Channel, Message]] = deque()
         self._calls: deque[Callable[[], None]] = deque()
         self._stopped = False
@@ -80,6 +74,17 @@ class Requests:
         self.direct = Channel(direct, lambda frames: self._on_request(self.direct, frames))
         self.tasks = Channel(tasks, lambda frames: self._on_request(self.tasks, frames))
 
+    def listen_to_kernel(self, shell: zmq.Socket[bytes]) -> None:
+        """Take requests of Jupyter front ends from this ROUTER, too."""
+        self._front_ends = channel = Channel(
+            shell, lambda frames: self._on_request(channel, frames), self._loop
+        )
+
+    @property
+    def runs_for_front_end(self) -> bool:
+        """Whether the request that is running came from a Jupyter front end."""
+        return self._front_ends is not None and self._running is self._front_ends
+
     def stop(self) -> None:
         """Begin no further request; from any thread."""
         self._stopped = True
@@ -88,6 +93,8 @@ class Requests:
         """Close the channels."""
         self.direct.close()
         self.tasks.close()
+        if self._front_ends is not None:
+            self._front_ends.close()
 
     # ---- running
 
@@ -115,6 +122,7 @@ class Requests:
                     self._log.exception("What was to be done between requests failed")
                 continue
             channel, message = self._queue.popleft()
+            self._running = channel
             msg_id = message.header.msg_id
             if channel is self.tasks and not self._begin(msg_id):
                 continue
@@ -123,7 +131,7 @@ class Requests:
             elif message.header.msg_type == "apply_request":
                 self.busy = True
                 try:
-                    channel.send(self._runner.run(message))
+                    channel.send(self._run(message))
                 finally:
                     self.busy = False
             else:
@@ -131,6 +139,16 @@ class Requests:
                 task = self._loop.create_task(self._handle(channel, message))
                 task.add_done_callback(self._handled)
                 return
+
+    def _run(self, message: Message) -> list[Any]:
+        """Run a call; the frames of the reply."""
+        try:
+            reply = self._runner.run(message)
+        except BaseException as e:  # noqa: BLE001  (whatever it was, there must be a reply)
+            self._log.error("A call failed inside the engine", exc_info=e)
+            reply = self._runner.refuse(message, e)
+        exit_if_forked()
+        return reply
 
     def _handled(self, task: asyncio.Task[None]) -> None:
         self.busy = False
@@ -151,10 +169,10 @@ class Requests:
         try:
             await self._run_handler(handler, channel, message, request, counted)
         except BaseException as e:  # noqa: BLE001  (whatever it was, there must be a reply)
+            exit_if_forked(e)
             if message.header.msg_type in COMM_MESSAGES:
-                self._kernel.traceback_of(
-                    e
-                )  # the user's callback was interrupted, or wants to exit
+                # the user's callback was interrupted, or wants to exit
+                self._kernel.traceback_of(e)
                 return
             self._log.error("A request failed inside the engine", exc_info=e)
             # if the reply was sent before, the client does not wait for this one any more
@@ -187,23 +205,40 @@ class Requests:
                 await result
         finally:
             kernel.post_handler_hook()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        kernel.flush_output()
         if not counted:
             kernel._publish_status("idle", "shell")
 
     # ---- not running
 
+    def abort_failed(self) -> None:
+        """An execution has failed: abort those that wait behind it.
+
+        A front end's do not wait behind those of clients, nor these behind a front end's.
+        """
+        if self.runs_for_front_end:
+            assert self._front_ends is not None
+            self._abort_waiting(self._front_ends)
+        else:
+            self.abort_executions()
+
     def abort_executions(self) -> None:
-        """Abort the executions that wait: one before them has failed."""
-        for channel in (self.direct, self.tasks):
+        """Abort the clients' executions that wait."""
+        self._abort_waiting(self.direct, self.tasks)
+
+    def _abort_waiting(self, *channels: Channel) -> None:
+        for channel in channels:
             while True:
                 try:
                     frames = receive(channel.socket)
                 except zmq.Again:
                     break
                 self._take_in(channel, frames)
-        waiting = [m.header.msg_id for _, m in self._queue if _is_execution(m)]
+        waiting = [
+            m.header.msg_id
+            for channel, m in self._queue
+            if channel in channels and _is_execution(m)
+        ]
         with self._lock:
             self._aborted.update(dict.fromkeys(waiting))
 
@@ -263,26 +298,3 @@ class Requests:
 
 def _is_execution(message: Message) -> bool:
     return message.header.msg_type == "execute_request"
-
-
-def as_dict(message: Message) -> dict[str, Any]:
-    """A request as Jupyter's machinery takes it.
-
-    Raises
-    ------
-    ValueError, RecursionError
-        It is malformed.
-    """
-    request = message.as_dict()
-    for part in ("parent_header", "content"):
-        if not isinstance(request[part], dict):
-            raise ValueError(f"{part} of {message.header.msg_type} is not an object")
-    if message.header.msg_type == "execute_request" and not isinstance(
-        request["content"].get("code"), str
-    ):
-        raise ValueError("content of execute_request has no code")
-    if message.header.msg_type in COMM_MESSAGES and not isinstance(
-        request["content"].get("comm_id"), str
-    ):
-        raise ValueError(f"content of {message.header.msg_type} has no comm_id")
-    return request

@@ -2,8 +2,8 @@
 
 It imports all that an engine needs once; an engine then begins with a fork, which costs a
 fraction of an import, and shares that memory. So that it can fork at any time, it has no threads,
-no sockets and no event loop: it sleeps in ``waitpid``. To tell the hub that an engine died it
-forks a child that does just that.
+no sockets and no event loop: it sleeps in ``waitpid``. What has to do with the network is done by
+its `agent`, which it forks first.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
-import zmq
-
 from ..protocol.connection import EngineInfo
-from ..protocol.messages import UnregistrationRequest
 from ..protocol.session import new_id
-from .report import report_death
+from .agent import Born, Died, Ended
+from .agent_process import AgentProcess
+from .forking import fork, handle_signals
+from .signals import signal_name
 
 #: Seconds that engines have to end when they are told to, before they are killed. Less than the
 #: launcher gives the supervisor, which has to report them then.
@@ -77,42 +77,44 @@ class Supervisor:
     """
 
     def __init__(self, info: EngineInfo, run: Callable[[Birth], int], log: logging.Logger) -> None:
-        self._info = info
         self._run = run
         self._log = log
         self._children: dict[int, Child] = {}
-        self._reporters: set[int] = set()
         self._stopping = False
         #: Of the first engine that failed; 0 as long as none has.
         self.exit_code = 0
         self._lifeline, self._lifeline_end = os.pipe()
+        self._agent = AgentProcess(info, self._descriptors, log)
 
     def start(self, n: int) -> None:
         """Fork so many engines."""
         # what is there now lives in memory that all engines share, as long as nobody touches it
         gc.collect()
         gc.freeze()
-        handlers = {
-            signal.SIGTERM: self._on_stop,
-            signal.SIGINT: self._on_stop,
-            signal.SIGALRM: self._on_alarm,
-            signal.SIGUSR1: self._on_forward,
-            signal.SIGUSR2: self._on_forward,
-        }
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        handle_signals(
+            {
+                signal.SIGTERM: self._on_stop,
+                signal.SIGINT: self._on_stop,
+                signal.SIGALRM: self._on_alarm,
+                signal.SIGUSR1: self._on_forward,
+                signal.SIGUSR2: self._on_forward,
+            }
+        )
+        self._agent.start()
         for _ in range(n):
             if not self._stopping:
                 self._fork()
 
     def wait(self) -> None:
         """Watch the engines until none is left, and all deaths have been reported."""
-        while self._children or self._reporters:
+        while self._children:
             pid, status = os.waitpid(-1, 0)
-            self._reporters.discard(pid)
             child = self._children.pop(pid, None)
             if child is not None:
                 self._on_death(child, status)
+            elif pid == self._agent.pid:
+                self._agent.ended()
+        self._agent.finish()
 
     # ---- signals, between two instructions of `wait`
 
@@ -142,15 +144,17 @@ class Supervisor:
         uuid = new_id()
         status, status_end = os.pipe()
         os.set_blocking(status, False)
-        with _signals_held():
-            pid = os.fork()
-            if pid == 0:
-                _default_signals()
+        pid = fork([*self._descriptors(), status])
         if pid == 0:
-            self._close([self._lifeline_end, status, *(c.status for c in self._children.values())])
             self._become_engine(Birth(uuid, self._lifeline, status_end))
         os.close(status_end)
         self._children[pid] = Child(pid, uuid, status)
+        self._agent.tell(Born(uuid, pid))
+
+    def _descriptors(self) -> list[int]:
+        """What a new child must not hold."""
+        pipes = [self._lifeline_end, *(child.status for child in self._children.values())]
+        return [*pipes, self._agent.pipe] if self._agent.pipe >= 0 else pipes
 
     def _become_engine(self, birth: Birth) -> NoReturn:
         code = 1
@@ -177,56 +181,12 @@ class Supervisor:
         code = os.waitstatus_to_exitcode(status)
         if self._stopping and code == 0:
             self._log.debug("%s has stopped", name)
+            self._agent.tell(Ended(child.uuid))
             return
         self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
         level = logging.INFO if code == 0 else logging.ERROR
         self._log.log(level, "%s (pid %d) is gone: %s", name, child.pid, reason)
-        self._report(child.uuid, engine_id, reason)
-
-    def _report(self, uuid: str, engine_id: int | None, reason: str) -> None:
-        """Tell the hub, from a child, since this process must not have sockets."""
-        with _signals_held():
-            pid = os.fork()
-            if pid == 0:
-                _default_signals()
-        if pid != 0:
-            self._reporters.add(pid)
-            return
-        code = 1
-        try:
-            self._close([self._lifeline_end, *(c.status for c in self._children.values())])
-            # Ctrl-C in a terminal reaches this process, too
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            report_death(self._info, UnregistrationRequest(engine_id, uuid, reason))
-            code = 0
-        except zmq.ZMQError:
-            self._log.exception("The death of an engine could not be reported")
-        finally:
-            os._exit(code)
-
-    @staticmethod
-    def _close(descriptors: Iterable[int]) -> None:
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-
-#: Signals that the supervisor handles, and its children must not handle in its way.
-_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
-
-
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Keep signals back for a moment: while a child exists that has the parent's handlers."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
-
-
-def _default_signals() -> None:
-    for number in _HANDLED:
-        signal.signal(number, signal.SIG_DFL)
+        self._agent.tell(Died(child.uuid, engine_id, reason))
 
 
 def describe_death(status: int) -> str:
@@ -234,11 +194,7 @@ def describe_death(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return f"exited with code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    return f"killed by {name}"
+    return f"killed by {signal_name(-code)}"
 
 
 def _reseed() -> None:

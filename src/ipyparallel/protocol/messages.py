@@ -7,6 +7,7 @@ peer may leave them out.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -157,8 +158,14 @@ def encode(obj: Any) -> bytes:
 
 
 def encode_any(obj: Any) -> bytes:
-    """JSON of what may hold objects that JSON cannot say; those become their ``repr``."""
-    return msgspec.json.encode(obj, enc_hook=repr)
+    """JSON of what may hold objects that JSON cannot say; those become their ``repr``.
+
+    In texts, what UTF-8 cannot say (half of a surrogate pair) becomes a question mark.
+    """
+    try:
+        return msgspec.json.encode(obj, enc_hook=repr)
+    except UnicodeEncodeError:
+        return json.dumps(obj, default=repr, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def decode(frame: bytes) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
-#: How deep, and at how many parts, to look.
+#: How deep to look, and at how many parts of each.
 _DEPTH = 8
 _PARTS = 10_000
 
@@ -33,13 +34,10 @@ def find(path: str, obj: Any, pickles: Callable[[Any], Any]) -> tuple[str, Any, 
         error = e
     else:
         return None
-    left = _PARTS
     for _ in range(_DEPTH):
-        for name, part in _parts(obj):
-            left -= 1
+        for name, part in islice(_parts(obj), _PARTS):
             try:
-                if left > 0:
-                    pickles(part)
+                pickles(part)
             except Exception as e:  # noqa: BLE001
                 path, obj, error = path + name, part, e
                 break

@@ -31,4 +31,6 @@ class DillPickler(FunctionsAndClasses, dill.Pickler):  # type: ignore[misc]
             return reducers[kind](obj)
         if kind in _PARTS:
             return cloudpickle.Pickler.dispatch_table[kind](obj)
+        if (kind.__module__, kind.__name__) == ("numpy", "ndarray"):
+            return obj.__reduce_ex__(self.proto)  # dill would copy what is in it
         return super().reducer_override(obj)

@@ -1,5 +1,6 @@
 """Small functions that other packages import from here, by subject."""
 
+from ..serialize.functional import interactive
 from .addresses import (
     disambiguate_ip_address,
     disambiguate_url,
@@ -52,6 +53,7 @@ __all__ = [
     "ensure_timezone",
     "extract_dates",
     "int_keys",
+    "interactive",
     "integer_loglevel",
     "ip_for_host",
     "is_ip",

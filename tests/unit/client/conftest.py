@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ipyparallel.client.tasks import MessageFuture
+from ipyparallel.client.messaging.tasks import MessageFuture
 from ipyparallel.protocol.messages import Header, ReplyMetadata
 from ipyparallel.protocol.session import Session, parse_date
 

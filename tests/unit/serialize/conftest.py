@@ -1,5 +1,6 @@
 """Two interactive sessions in one process: the client's ``__main__`` and the engine's."""
 
+import importlib
 import sys
 import types
 import weakref
@@ -7,7 +8,8 @@ import weakref
 import cloudpickle.cloudpickle
 import pytest
 
-from ipyparallel.serialize.pickler import deserialize, serialize
+from ipyparallel.serialize import by_value, can_map
+from ipyparallel.serialize.pickler import deserialize, serialize, use_cloudpickle
 
 
 class Sessions:
@@ -60,3 +62,55 @@ class Sessions:
 @pytest.fixture
 def sessions(monkeypatch):
     return Sessions(monkeypatch)
+
+
+class Beside:
+    """A module that lies beside the script, and that an engine may not have."""
+
+    def __init__(self, folder, monkeypatch):
+        self.folder = folder
+        self._monkeypatch = monkeypatch
+
+    def write(self, name, source):
+        """Write a module."""
+        path = self.folder / f"{name}.py"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(source)
+        importlib.invalidate_caches()
+
+    def load(self, name, source):
+        """Write a module; import it."""
+        self.write(name, source)
+        return importlib.import_module(name.replace("/", ".").removesuffix(".__init__"))
+
+    def forget(self):
+        """Be where these modules are not."""
+        self._monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(self.folder)])
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", "")).startswith(str(self.folder)):
+                self._monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    known = set(sys.modules)
+    yield Beside(tmp_path, monkeypatch)
+    monkeypatch.undo()
+    for name in set(sys.modules) - known:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def as_it_began(monkeypatch):
+    """No test leaves another pickler, modules by value, or canners behind."""
+    monkeypatch.setattr(by_value, "_names", set())
+    canners = dict(can_map)
+    yield
+    use_cloudpickle()
+    for key in set(can_map) - canners.keys():
+        del can_map[key]
+    for key, canner in canners.items():
+        if can_map.get(key) is not canner:
+            can_map[key] = canner

@@ -102,6 +102,37 @@ def test_dataclasses_and_enums_and_named_tuples_arrive(sessions):
     assert (t.a, t) == (1, (1, 2))
 
 
+REFERRING = {
+    "to itself": "class A: pass\nA.me = A\nit = A",
+    "to an instance": "class A: pass\nA.one = A()\nA.one.others = [A.one]\nit = A",
+    "to each other": "class A: pass\nclass B: other = A\nA.other = B\nit = A",
+    "in methods": "class A:\n def m(self): return __class__, A\n"
+    " def n(self): return super().m\nit = A",
+    "in a registry": "class A:\n known = {}\n"
+    " def __init_subclass__(cls): A.known[cls.__name__] = cls\n"
+    "class B(A): pass\nclass C(B): up = A\nit = A",
+    "in a closure": "def make():\n class A:\n  def new(self): return A()\n return A\nit = make()",
+    "in annotations": "class A:\n def m(self, other: 'A') -> 'A': ...\n"
+    "A.m.__annotations__ = {'other': A}\nit = A",
+    "in a metaclass": "class M(type):\n made = []\n"
+    " def __init__(cls, *args): type(cls).made.append(cls)\n"
+    "class A(metaclass=M): pass\nit = A",
+}
+
+
+@pytest.mark.parametrize("source", REFERRING.values(), ids=REFERRING.keys())
+def test_classes_that_refer_to_themselves(source, sessions):
+    it = sessions.define(source)
+    sent = sessions.send([it, it()])
+    assert type(sent[1]) is sent[0]
+    assert sent[0] is not it
+    assert sent[0].__name__ == "A"
+    for name in ("me", "other"):
+        if hasattr(it, name):
+            twin = getattr(sent[0], name)
+            assert twin is sent[0] or twin.other is sent[0]
+
+
 # ---- what makes a function
 
 
@@ -230,6 +261,23 @@ def test_data_arrives_equal(obj):
 )
 def test_plain_is_what_plain_pickle_writes_as_well(obj, plain):
     assert is_plain(obj) is plain
+
+
+@pytest.mark.parametrize(
+    ("view", "frames"),
+    [
+        (memoryview(b"abc"), 1),
+        (memoryview(bytearray(b"x" * 5000)), 2),
+        (memoryview(np.arange(3000.0).reshape(30, 100)), 2),
+        (memoryview(np.arange(3000.0))[::2], 1),
+        (memoryview(b""), 1),
+    ],
+)
+def test_memoryviews_arrive(view, frames):
+    sent = serialize([view])
+    assert len(sent) == frames
+    (twin,) = deserialize(sent)
+    assert (twin.format, twin.shape, twin.tolist()) == (view.format, view.shape, view.tolist())
 
 
 def test_identity_within_one_object_is_kept():

@@ -20,3 +20,10 @@ def test_a_widget_on_request():
     with progress(range(3), widget=True, display=False) as bar:
         assert isinstance(bar, tqdm.notebook.tqdm_notebook)
         assert list(bar) == [0, 1, 2]
+
+
+def test_a_terminal_gets_text_whatever_was_imported():
+    import ipykernel.zmqshell  # noqa: F401  (tqdm.auto takes this for a notebook)
+
+    with progress(total=1, file=io.StringIO()) as bar:
+        assert not isinstance(bar, tqdm.notebook.tqdm_notebook)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from ..execute_reply import ExecuteReply
-from ..metadata import is_update
-from ..tasks import MessageFuture
+from ..messaging.execute_reply import ExecuteReply
+from ..messaging.tasks import MessageFuture
 from .screen import Screen
 from .text import overwritten
 from .waiting import wait_for_output
@@ -88,7 +87,7 @@ class _Outputs:
         if outputs or (label_result and task.metadata["execute_result"]):
             self._screen.label(engine)
         for content in outputs:
-            self._screen.display(engine, content, update=is_update(content))
+            self._screen.display(engine, content)
 
     def _collated(self) -> None:
         if not self._all:
@@ -98,7 +97,7 @@ class _Outputs:
                 if content is not None:
                     engine = task.metadata["engine_id"]
                     self._screen.label(engine)
-                    self._screen.display(engine, content, update=is_update(content))
+                    self._screen.display(engine, content)
 
     def _result(self, task: MessageFuture) -> None:
         if result := task.metadata["execute_result"]:

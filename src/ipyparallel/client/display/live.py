@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from ..execute_reply import ExecuteReply
-from ..tasks import MessageFuture
+from ..messaging.execute_reply import ExecuteReply
+from ..messaging.tasks import MessageFuture
 from .screen import Screen, in_kernel
 from .tap import Tap
 from .text import overwritten

@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 from ...error import CompositeError, RemoteError
-from ..execute_reply import ExecuteReply
 from ..ipython import get_shell
+from ..messaging.execute_reply import ExecuteReply
 from .text import Prefixes
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ...error import RemoteError
 from ...serialize.exceptions import read_exception
-from ..metadata import is_update, places_of_display
-from ..tasks import MessageFuture
+from ..messaging.metadata import is_update, places_of_display
+from ..messaging.tasks import MessageFuture
 
 #: Is given the kind of something that was shown, and what it is: ``stdout`` or ``stderr`` and a
 #: text; ``display``, ``update`` or ``result`` and the content of the message; ``error`` and an
@@ -121,8 +121,10 @@ class _Record:
         if kind == "display_data":
             return len(self.outputs) == len(now["outputs"])
         if kind == "update_display_data":
-            return all(
+            # it has taken the place of what was displayed under its id, if that was of this task
+            places = places_of_display(now["outputs"], content)
+            return bool(places) and all(
                 place < len(self.outputs) and self.outputs[place] is now["outputs"][place]
-                for place in places_of_display(now["outputs"], content)
+                for place in places
             )
         return False

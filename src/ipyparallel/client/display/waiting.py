@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import wait
 
-from ..tasks import MessageFuture
+from ..messaging.tasks import MessageFuture
 
 #: Seconds in which nothing of the output that is to come has come: then it is given up.
 GRACE = 1.0

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from ...protocol.session import parse_date
-from ..metadata import Metadata
-from ..tasks import MessageFuture
+from ..messaging.metadata import Metadata
+from ..messaging.tasks import MessageFuture
 
 
 class TaskInfo(Future[Any]):

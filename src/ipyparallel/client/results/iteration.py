@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from ..tasks import MessageFuture
+    from ..messaging.tasks import MessageFuture
     from .result import AsyncResult
 
 #: Seconds that are waited for output, when the result is there, and says that there is some.

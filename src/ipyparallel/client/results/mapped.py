@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..partition import Partition
-from ..tasks import MessageFuture
+from ..messaging.tasks import MessageFuture
+from ..partition import Partition, elements
 from .iteration import EndedTasks, InTurn
 from .result import AsyncResult
 
@@ -68,4 +68,4 @@ class AsyncMapResult(AsyncResult):
 
 def _chunk(result: Any) -> Any:
     """The items of a task's result; an exception stands for the whole chunk."""
-    return [result] if isinstance(result, BaseException) else result
+    return elements(result)

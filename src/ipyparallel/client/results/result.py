@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...error import IPythonError, compose_exceptions
 from ..display import LiveOutput, display_outputs
-from ..interrupts import InterruptsHeld
-from ..tasks import MessageFuture
+from ..messaging.interrupts import InterruptsHeld
+from ..messaging.tasks import MessageFuture
 from ..waiting import deadline_after, show_progress
 from .info import TaskInfo
 from .iteration import OUTPUT_GRACE, InTurnResult
@@ -174,6 +174,17 @@ class AsyncResult(TaskInfo, InTurnResult):
             raise failure
         return self._whole()
 
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the result and return it; see `concurrent.futures.Future.result`.
+
+        An error is raised from here, and not from there, so that a debugger that is entered after
+        it stands where ``self`` is the result.
+        """
+        if self.exception(timeout) is not None:
+            assert self._exception is not None
+            raise self._exception
+        return super().result()
+
     def _wait_for_announced_output(self, deadline: float | None) -> None:
         """Wait for the output that replies say there is: it takes another way, and is near."""
         if all(child.output_done or child.output_expected is None for child in self._children):
@@ -250,32 +261,6 @@ class AsyncResult(TaskInfo, InTurnResult):
                     return False
         return True
 
-    def stream_output(self) -> LiveOutput:
-        """A context in which output is shown as it comes, what has come before included."""
-        return LiveOutput(self._children)
-
-    def display_outputs(self, groupby: str = "type", result_only: bool = False) -> None:
-        """Show what the tasks have written, displayed and returned; see `display`.
-
-        Parameters
-        ----------
-        groupby : {'type', 'engine', 'order'}
-            All text first, then all that was displayed, then the results; or all of each engine
-            together; or the first thing that each engine has displayed, then the second.
-        result_only : bool
-            Only the results.
-
-        Raises
-        ------
-        ValueError
-            `groupby` is something else.
-        TimeoutError
-            The result is not there yet.
-        """
-        display_outputs(
-            self._children, groupby=groupby, result_only=result_only, prefixed=not self._single
-        )
-
     def wait_interactive(
         self,
         interval: float = 0.1,
@@ -313,6 +298,34 @@ class AsyncResult(TaskInfo, InTurnResult):
             interval=interval,
             timeout=timeout,
             widget=widget,
+        )
+
+    # ---- output
+
+    def stream_output(self) -> LiveOutput:
+        """A context in which output is shown as it comes, what has come before included."""
+        return LiveOutput(self._children)
+
+    def display_outputs(self, groupby: str = "type", result_only: bool = False) -> None:
+        """Show what the tasks have written, displayed and returned; see `display`.
+
+        Parameters
+        ----------
+        groupby : {'type', 'engine', 'order'}
+            All text first, then all that was displayed, then the results; or all of each engine
+            together; or the first thing that each engine has displayed, then the second.
+        result_only : bool
+            Only the results.
+
+        Raises
+        ------
+        ValueError
+            `groupby` is something else.
+        TimeoutError
+            The result is not there yet.
+        """
+        display_outputs(
+            self._children, groupby=groupby, result_only=result_only, prefixed=not self._single
         )
 
     # ---- sending, and not running

@@ -8,9 +8,9 @@ from typing import Any
 from ...protocol.messages import encode
 from ...serialize.calls import MapCall
 from ..arguments import check_callable, inputs_of_map
+from ..messaging.tasks import MessageFuture
 from ..remotefunction import getname
 from ..results import AsyncResult
-from ..tasks import MessageFuture
 from .base import View
 
 
@@ -104,7 +104,11 @@ class LoadBalancedView(View):
         return -(-length // chunksize)
 
     def _submit_parts(
-        self, call: Any, parts: list[tuple[Any, ...]], label: str | None
+        self,
+        call: Any,
+        parts: list[tuple[Any, ...]],
+        label: str | None,
+        track: bool | None = None,
     ) -> list[MessageFuture]:
         metadata = self.task_metadata(label)
         children = []

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
 from ...error import RemoteError
 from ..arguments import check_callable, check_label
+from ..jobs import Jobs, msg_ids_of
+from ..messaging.tasks import MessageFuture
 from ..partition import partition_named
 from ..remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from ..results import AsyncMapResult, AsyncResult
-from ..tasks import MessageFuture
 from .flags import Flags
 
 
@@ -134,7 +135,11 @@ class View(Flags):
 
     @abstractmethod
     def _submit_parts(
-        self, call: Any, parts: list[tuple[Any, ...]], label: str | None
+        self,
+        call: Any,
+        parts: list[tuple[Any, ...]],
+        label: str | None,
+        track: bool | None = None,
     ) -> list[MessageFuture]:
         """Submit one call for each tuple of arguments."""
 
@@ -150,6 +155,7 @@ class View(Flags):
         ordered: bool = True,
         return_exceptions: bool = False,
         label: str | None = None,
+        track: bool | None = None,
     ) -> Any:
         """Call `call` with parts of the inputs, which are of one length.
 
@@ -168,7 +174,7 @@ class View(Flags):
         parts = [part for part in zip(*cuts, strict=True) if len(part[0])]
         result = AsyncMapResult(
             self.client,
-            self._submit_parts(call, parts, label),
+            self._submit_parts(call, parts, label, track),
             partition,
             name,
             ordered=ordered,
@@ -180,30 +186,34 @@ class View(Flags):
     # ---- the client's methods, for this view's engines and tasks
 
     @property
-    def results(self) -> Any:
-        """The client's results, by message id."""
+    def results(self) -> Mapping[str, Any]:
+        """Results by message id; see `Client.results`."""
         return self.client.results
 
     def get_result(
-        self, indices_or_msg_ids: Any = None, block: bool | None = None, owner: bool = False
+        self, indices_or_msg_ids: Jobs = None, block: bool | None = None, owner: bool = False
     ) -> AsyncResult:
         """The result of tasks that were submitted before; see `Client.get_result`.
 
         Parameters
         ----------
-        indices_or_msg_ids : int, str, AsyncResult or list of these, optional
-            Numbers are indices into this view's history; by default the last one.
+        indices_or_msg_ids : optional
+            A message id, an index into this view's history, a result, or several of them; by
+            default the last one submitted.
         block : bool, optional
-            Whether to wait for it; by default as the view does.
+            Whether to wait for it.
         owner : bool
-            Whether the client may forget the result when it was fetched.
+            See `Client.get_result`.
         """
-        chosen = -1 if indices_or_msg_ids is None else indices_or_msg_ids
-        if isinstance(chosen, int):
-            chosen = self.history[chosen]
-        elif isinstance(chosen, (list, tuple, set, range)):
-            chosen = [self.history[job] if isinstance(job, int) else job for job in chosen]
-        return self.client.get_result(chosen, block=self._blocks(block), owner=owner)
+        block = self._blocks(block)
+        jobs = -1 if indices_or_msg_ids is None else indices_or_msg_ids
+        msg_ids = msg_ids_of(jobs, self.history)
+        chosen = msg_ids[0] if isinstance(jobs, (int, str)) else msg_ids
+        result = self.client.get_result(chosen, block=False, owner=owner)
+        if block:
+            with Interruptible():
+                result.wait()
+        return result
 
     def wait(self, jobs: Any = None, timeout: float | None = -1) -> bool:
         """Wait for tasks to end, by default those of this view; see `Client.wait`."""
@@ -234,7 +244,7 @@ class View(Flags):
 
     def purge_results(self, jobs: Any = (), targets: Any = ()) -> None:
         """Have the client and the hub forget results; see `Client.purge_results`."""
-        self.client.purge_results(jobs, targets)
+        self.client.purge_results(jobs or None, targets or None)
 
     def shutdown(
         self,

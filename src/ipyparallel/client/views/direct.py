@@ -7,6 +7,7 @@ import tokenize
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ... import serialize
 from ...protocol.messages import encode
 from ...serialize.calls import MapCall
 from ..activation import activate_view
@@ -15,9 +16,9 @@ from ..arguments import (
     check_label,
     inputs_of_map,
 )
+from ..messaging.tasks import MessageFuture
 from ..remotefunction import getname
 from ..results import AsyncResult
-from ..tasks import MessageFuture
 from .base import Interruptible
 from .imports import ImportForwarder
 from .namespaces import Namespaces
@@ -129,6 +130,8 @@ class DirectView(Namespaces):
             As far as the shortest goes.
         block : bool, optional
             Whether to wait.
+        track : bool
+            As for `push`.
         return_exceptions : bool
             Return failures as results instead of raising them.
 
@@ -147,15 +150,20 @@ class DirectView(Namespaces):
             block=self._blocks(block),
             return_exceptions=return_exceptions,
             label=label,
+            track=track or None,
         )
 
     def _number_of_parts(self, length: int, chunksize: int | None) -> int:
         return len(self._some_ids())
 
     def _submit_parts(
-        self, call: Any, parts: list[tuple[Any, ...]], label: str | None
+        self,
+        call: Any,
+        parts: list[tuple[Any, ...]],
+        label: str | None,
+        track: bool | None = None,
     ) -> list[MessageFuture]:
-        return self._submit_each([(call, part) for part in parts], self._ids(), label)
+        return self._submit_each([(call, part) for part in parts], self._ids(), label, track)
 
     # ---- modules
 
@@ -186,6 +194,35 @@ class DirectView(Namespaces):
     def importer(self) -> ImportForwarder:
         """``with view.importer:`` is ``with view.sync_imports():``."""
         return self.sync_imports()
+
+    # ---- picklers
+
+    def use_dill(self) -> Any:
+        """Have dill pickle what is sent from here, and from the engines of this view.
+
+        Returns
+        -------
+        list of None, or AsyncResult
+            As for `apply`.
+
+        Raises
+        ------
+        ImportError
+            It is not installed here.
+        """
+        return self._use(serialize.use_dill)
+
+    def use_cloudpickle(self) -> Any:
+        """Have cloudpickle, which is the default, do so again; see `use_dill`."""
+        return self._use(serialize.use_cloudpickle)
+
+    def use_pickle(self) -> Any:
+        """Restore the default here, and on the engines of this view; see `use_dill`."""
+        return self._use(serialize.use_pickle)
+
+    def _use(self, switch: Callable[[], None]) -> Any:
+        switch()
+        return self.apply(switch)
 
     # ---- the client's methods, for this view's engines
 

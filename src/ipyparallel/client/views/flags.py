@@ -10,7 +10,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Bool, HasTraits, TraitType, Unicode
 
 from ..arguments import check_flag
-from ..history import History
+from ..messaging.history import History
 
 if TYPE_CHECKING:
     from ..client import Client

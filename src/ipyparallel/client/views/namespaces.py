@@ -6,10 +6,10 @@ from typing import Any
 
 from ...serialize.calls import pull, push
 from ..arguments import check_name, check_names, check_namespace
+from ..messaging.tasks import MessageFuture
 from ..partition import as_sequence, partition_named
 from ..remotefunction import getname
 from ..results import AsyncMapResult, AsyncResult
-from ..tasks import MessageFuture
 from .base import View
 
 
@@ -30,16 +30,27 @@ class Namespaces(View):
         return hasattr(self._targets(targets), "__index__")
 
     def _apply(
-        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], targets: Any = None
+        self,
+        func: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        targets: Any = None,
+        track: bool | None = None,
     ) -> AsyncResult:
         ids = self._ids(targets)
         content, buffers = self.client._messenger.pack(func, args, kwargs)
-        tasks = self.client._messenger.submit_direct("apply_request", content, buffers, ids, self)
+        tasks = self.client._messenger.submit_direct(
+            "apply_request", content, buffers, ids, self, track=track
+        )
         children = tasks[0] if self._single(targets) else tasks
         return AsyncResult(self.client, children, getname(func))
 
     def _submit_each(
-        self, calls: list[tuple[Any, tuple[Any, ...]]], ids: list[int], label: str | None = None
+        self,
+        calls: list[tuple[Any, tuple[Any, ...]]],
+        ids: list[int],
+        label: str | None = None,
+        track: bool | None = None,
     ) -> list[MessageFuture]:
         """Submit the first call to the first engine, and so on."""
         messenger = self.client._messenger
@@ -48,7 +59,7 @@ class Namespaces(View):
         children = []
         for engine_id, (content, buffers) in zip(ids, packed, strict=False):
             children += messenger.submit_direct(
-                "apply_request", content, buffers, [engine_id], self, label
+                "apply_request", content, buffers, [engine_id], self, label, track
             )
         return children
 
@@ -67,10 +78,12 @@ class Namespaces(View):
         ----------
         ns : dict
             Values by name; ``a.b`` and ``a['b']`` are names, too.
+        track : bool, optional
+            Whether the result's `sent` tells when large values have left; by default as the view.
         """
         check_namespace(ns)
         block = self._blocks(block)
-        return self._finish(self._apply(push, (ns,), {}, targets), block)
+        return self._finish(self._apply(push, (ns,), {}, targets, track), block)
 
     def update(self, ns: dict[str, Any]) -> Any:
         """See `push`."""
@@ -126,6 +139,8 @@ class Namespaces(View):
             Contiguous parts, or every n-th element.
         flatten : bool
             Whether a part of one element is that element.
+        track : bool, optional
+            As for `push`.
 
         Returns
         -------
@@ -138,7 +153,9 @@ class Namespaces(View):
         ids = self._some_ids(targets)
         parts = partition.cut(as_sequence(seq), len(ids))
         values = [part[0] if flatten and len(part) == 1 else part for part in parts]
-        children = self._submit_each([(push, ({key: value},)) for value in values], ids)
+        children = self._submit_each(
+            [(push, ({key: value},)) for value in values], ids, track=track
+        )
         result = AsyncResult(self.client, children, "scatter")
         result._scatter_lengths = [len(part) for part in parts]
         if not block:

@@ -9,9 +9,9 @@ import pytest
 
 from ipyparallel.client.display import LiveOutput, display_outputs
 from ipyparallel.client.display.waiting import wait_for_output
-from ipyparallel.client.execute_reply import ExecuteReply
-from ipyparallel.client.recording import StreamText
-from ipyparallel.client.tasks import MessageFuture
+from ipyparallel.client.messaging.execute_reply import ExecuteReply
+from ipyparallel.client.messaging.recording import StreamText
+from ipyparallel.client.messaging.tasks import MessageFuture
 from ipyparallel.error import RemoteError
 from ipyparallel.protocol.session import Session
 from ipyparallel.serialize.exceptions import read_exception

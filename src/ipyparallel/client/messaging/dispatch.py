@@ -1,0 +1,315 @@
+"""From messages that arrived to futures that are done. Runs in the I/O thread."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...error import (
+    ClientClosed,
+    ControllerLost,
+    EngineError,
+    RemoteError,
+    TaskAborted,
+    engine_died,
+)
+from ...protocol.framing import InvalidMessage
+from ...protocol.messages import (
+    COMM_MESSAGES,
+    UNREADABLE,
+    EngineNotice,
+    ReplyMetadata,
+    decode_reply_metadata,
+)
+from ...protocol.session import Message, Session
+from ...serialize.exceptions import read_exception
+from ...serialize.pickler import deserialize, user_namespace
+from .comms import CommRelay
+from .engines import EngineTable
+from .execute_reply import ExecuteReply
+from .recording import Recorder
+from .tasks import MessageFuture, TaskTable
+
+_log = logging.getLogger("ipyparallel.client")
+
+
+class Dispatcher:
+    """Finds the task that a message belongs to, and ends it, or adds to it.
+
+    Parameters
+    ----------
+    session : Session
+        Verifies.
+    engines : EngineTable
+        Kept up to date.
+    on_shutdown : callable
+        Called when the controller says that it stops, or is found to be gone.
+    """
+
+    def __init__(
+        self, session: Session, engines: EngineTable, on_shutdown: Callable[[str], None]
+    ) -> None:
+        self.tasks = TaskTable()
+        #: Guards `tasks`. Held for an instant, and never while a future is resolved.
+        self.lock = threading.Lock()
+        #: Why nothing can be submitted any more; empty while it can.
+        self.lost = ""
+        self._lost_as: type[ControllerLost] = ControllerLost
+        self._session = session
+        self._engines = engines
+        self._on_shutdown = on_shutdown
+        #: Takes what belongs to widgets; None outside of an IPython kernel.
+        self.comms: CommRelay | None = None
+        self.recorder = Recorder()
+
+    # ---- submitting, in any thread
+
+    def expect(self, tasks: Sequence[MessageFuture]) -> None:
+        """Add tasks that are about to be sent.
+
+        Raises
+        ------
+        ControllerLost
+            The controller is gone.
+        """
+        if self.comms is not None:
+            self.comms.submitted(tasks)
+        with self.lock:
+            if self.lost:
+                raise self._lost_as(self.lost)
+            for task in tasks:
+                self.tasks.add(task)
+
+    def withdraw(self, tasks: Sequence[MessageFuture]) -> None:
+        """Take tasks out that could not be sent after all."""
+        with self.lock:
+            for task in tasks:
+                self.tasks.end(task.msg_id)
+
+    # ---- replies
+
+    def _read(self, frames: list[Any]) -> Message | None:
+        try:
+            return self._session.parse(frames)
+        except InvalidMessage as e:
+            _log.warning("Dropped a message: %s", e)
+            return None
+
+    def on_reply(self, channel: str, frames: list[Any]) -> None:
+        """See `connection.Inbox`."""
+        now = time.time()
+        message = self._read(frames)
+        if message is None:
+            return
+        try:
+            msg_id = message.parent.msg_id
+            metadata = decode_reply_metadata(message.metadata_frame)
+        except UNREADABLE as e:
+            _log.warning("Dropped a reply: %s", e)
+            return
+        with self.lock:
+            task = self.tasks.end(msg_id)
+        if task is None:
+            _log.debug("Dropped a reply to %s, which is not waited for", msg_id)
+            return
+        if channel in ("mux", "task"):
+            self._end_task(task, message, metadata, now)
+        else:
+            self._end_query(task, message)
+
+    def _end_task(
+        self, task: MessageFuture, message: Message, metadata: ReplyMetadata, now: float
+    ) -> None:
+        uuid = metadata.engine
+        engine_id = self._engines.id_of(uuid) if uuid else None
+        if isinstance(metadata.output_count, int):
+            task.output_expected = metadata.output_count
+        elif not uuid or metadata.status == "aborted":
+            task.output_expected = 0  # no engine ran it
+        if uuid and engine_id is None:
+            task.output_expected = task.output_seen  # it has left, and the rest of its output too
+        task.replied(message.header, metadata, engine_id, now)
+        try:
+            result, error = self._result(task, message)
+        except BaseException as e:  # noqa: BLE001  (unpickling may raise anything, SystemExit too)
+            result, error = None, e
+        _resolve(task, result, error)
+        task.check_output()
+
+    def _result(self, task: MessageFuture, message: Message) -> tuple[Any, BaseException | None]:
+        status = task.reply_metadata.status if task.reply_metadata else ""
+        if message.header.msg_type == "apply_reply":
+            if status == "ok":
+                return deserialize(message.buffers), None
+            content = message.content()
+        else:
+            content = message.content()
+            if content.get("status") == "ok":
+                return ExecuteReply(task.msg_id, content, task.metadata), None
+        if content.get("status") == "aborted":
+            return None, TaskAborted(f"task {task.msg_id} was aborted before it started")
+        error = read_exception(content)
+        if isinstance(error, RemoteError):
+            task.metadata["error"] = error
+            _explain(error)
+        return None, error
+
+    def _end_query(self, task: MessageFuture, message: Message) -> None:
+        task.output_expected = 0
+        try:
+            content = message.content()
+        except UNREADABLE as e:
+            _resolve(task, None, ValueError(f"the reply is malformed: {e}"))
+            return
+        if isinstance(content, dict) and content.get("status") == "error":
+            _resolve(task, None, read_exception(content))
+        else:
+            _resolve(task, content, None)
+
+    # ---- output
+
+    def on_output(self, frames: list[Any]) -> None:
+        """See `connection.Inbox`."""
+        message = self._read(frames)
+        if message is None:
+            return
+        msg_type = message.header.msg_type
+        try:
+            parent = message.parent
+            ours = parent.session == self._session.session_id
+            task = self.tasks.find(parent.msg_id) if ours else None
+            if self.comms is not None and (task is None or msg_type in COMM_MESSAGES):
+                self.comms.from_engine(message, task)
+            if task is None:  # caused by another client, or forgotten
+                return
+            if msg_type == "status":
+                self._status(task, message)
+                return
+        except UNREADABLE as e:
+            _log.warning("Dropped a %s message: %s", msg_type, e)
+            return
+        try:
+            if task.engine_id is None:
+                self._note_engine(task, message)
+            self.recorder.record(task, message)
+            if task.iopub_callbacks:
+                _call_back(task, message)
+        except (*UNREADABLE, KeyError, TypeError) as e:
+            _log.warning("Dropped a %s message: %s", msg_type, e)
+        # one that is malformed counts, too: nobody shall wait for another in its place
+        task.output_seen += 1
+        task.check_output()
+
+    def _note_engine(self, task: MessageFuture, message: Message) -> None:
+        # the scheduler chose it, and only the reply will say which
+        uuid = message.metadata().get("engine", "")
+        task.engine_id = task.metadata["engine_id"] = self._engines.id_of(uuid)
+
+    def _status(self, task: MessageFuture, message: Message) -> None:
+        # only engines that do not count their output say when they are idle
+        if message.content()["execution_state"] == "idle" and task.output_expected is None:
+            task.output_expected = task.output_seen
+            task.check_output()
+
+    # ---- engines and controller come and go
+
+    def on_notice(self, frames: list[Any]) -> None:
+        """See `connection.Inbox`."""
+        message = self._read(frames)
+        if message is None:
+            return
+        msg_type = message.header.msg_type
+        if msg_type == "shutdown_notification":
+            self.on_lost("the controller was stopped")
+            return
+        try:
+            notice: EngineNotice = message.read_content(EngineNotice)
+        except ValueError as e:
+            _log.warning("Dropped a notification: %s", e)
+            return
+        if msg_type == "registration_notification":
+            self._engines.add(notice.id, notice.uuid, notice.native)
+        elif msg_type == "unregistration_notification":
+            self._engines.remove(notice.id, notice.uuid, notice.reason)
+            self._engine_gone(notice)
+
+    def _engine_gone(self, notice: EngineNotice) -> None:
+        with self.lock:
+            failed = self.tasks.on_engine(notice.uuid)
+            for task in failed:
+                self.tasks.end(task.msg_id)
+        for task in failed:
+            _fail(task, engine_died(notice.id, task.msg_id, notice.reason))
+        for task in self.tasks.known():
+            if task.reply_metadata and task.reply_metadata.engine == notice.uuid:
+                _end_output(task)  # the rest of it went with the engine
+
+    def on_closed(self) -> None:
+        """The client was closed."""
+        if not self.lost:
+            self._lost_as = ClientClosed
+        self.on_lost("Connections have been closed.")
+
+    def on_lost(self, reason: str) -> None:
+        """See `connection.Inbox`."""
+        with self.lock:
+            if self.lost:
+                return
+            self.lost = reason
+            failed = self.tasks.drain()
+        for task in failed:
+            _fail(task, self._lost_as(f"task {task.msg_id} has no result: {reason}"))
+        for task in self.tasks.known():
+            _end_output(task)
+        self._engines.wake()
+        self._on_shutdown(reason)
+
+
+def _explain(error: RemoteError) -> None:
+    """Say why a name that the user has just defined is not known on an engine."""
+    if not isinstance(error, NameError):
+        return
+    # the attribute `name` is not pickled
+    found = re.match(r"name '(\w+)' is not defined", error.evalue)
+    name = found[1] if found else None
+    if name in user_namespace():
+        error.add_note(
+            f"{name} is defined here, but not on the engine: the globals of a function are the"
+            f" engine's. To send it there: view.push({{{name!r}: {name}}})"
+        )
+
+
+def _call_back(task: MessageFuture, message: Message) -> None:
+    as_dict = message.as_dict()
+    for callback in list(task.iopub_callbacks):
+        try:
+            callback(as_dict)
+        except BaseException:  # noqa: BLE001  (a user's; the I/O thread must go on)
+            _log.exception("A callback for output failed")
+
+
+def _end_output(task: MessageFuture) -> None:
+    task.output_expected = task.output_seen
+    task.check_output()
+
+
+def _fail(task: MessageFuture, error: EngineError) -> None:
+    task.failed(time.time())
+    _end_output(task)
+    _resolve(task, None, error)
+
+
+def _resolve(task: MessageFuture, result: Any, error: BaseException | None) -> None:
+    if not task.set_running_or_notify_cancel():
+        return  # the user has cancelled the future
+    try:
+        if error is not None:
+            task.set_exception(error)
+        else:
+            task.set_result(result)
+    except BaseException:  # noqa: BLE001  (raised by a callback of the user; this thread must go on)
+        _log.exception("A callback for a result failed")

@@ -1,0 +1,187 @@
+"""What tasks show is recorded in their metadata, as a terminal would show it, and not without end.
+
+Runs in the I/O thread.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ...protocol.session import Message
+from ...serialize.exceptions import read_exception
+from ...serialize.pickler import deserialize
+from .metadata import mark_as_update, places_of_display
+
+if TYPE_CHECKING:
+    from .tasks import MessageFuture
+
+#: Characters, or bytes, kept by default of each stream, and of all rich output, of a task. Engines
+#: of this package stop sending before that, and say so themselves.
+OUTPUT_LIMIT = 32 << 20
+
+#: As long as a text is shorter than this it is put together anew for each piece that comes.
+_SHORT = 1 << 16
+
+#: Text up to a carriage return on the same line, which what follows it overwrites.
+_OVERWRITTEN = re.compile(r"[^\r\n]*\r+(?=[^\r\n])")
+
+
+class StreamText:
+    """The text that a stream has written so far.
+
+    Parameters
+    ----------
+    limit : int
+        Most characters that are kept; the rest is only said to be missing.
+    """
+
+    __slots__ = ("_done", "_length", "_limit", "_line", "_lock", "_published", "pieces")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._done: list[str] = []
+        #: Pieces of the last line, which may yet be overwritten.
+        self._line: list[str] = []
+        self._length = 0
+        self._published = 0
+        #: How many pieces were written.
+        self.pieces = 0
+        #: Whoever looks at the metadata reads, and the I/O thread writes.
+        self._lock = threading.Lock()
+
+    def write(self, text: str) -> None:
+        """Add a piece."""
+        with self._lock:
+            self.pieces += 1
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        if self._length > self._limit:
+            return
+        self._length += len(text)
+        if self._length > self._limit:
+            kept = len(text) - (self._length - self._limit)
+            text = f"{text[:kept]}\n[the output is longer than {self._limit} characters: cut here]"
+        lines, newline, line = text.rpartition("\n")
+        if newline:
+            self._done.append(_overwrite("".join(self._line) + lines + newline))
+            self._line = []
+        returned = "\r" in line or (self._line and self._line[-1].endswith("\r"))
+        self._line.append(line)
+        if returned:
+            self._line = [_overwrite("".join(self._line))]
+
+    def is_due(self) -> bool:
+        """Whether so much was written since it was read that it should be read again.
+
+        Putting a long text together for each small piece would take time that grows with its
+        square.
+        """
+        return self._length < _SHORT or self._length > self._published * 1.125
+
+    def read(self) -> str:
+        """The whole text."""
+        return self.snapshot()[0]
+
+    def snapshot(self) -> tuple[str, int]:
+        """The whole text, and of how many pieces it is."""
+        with self._lock:
+            self._published = self._length
+            done = "".join(self._done)
+            self._done = [done]
+            return done + "".join(self._line), self.pieces
+
+
+def _overwrite(text: str) -> str:
+    return _OVERWRITTEN.sub("", text) if "\r" in text else text
+
+
+class Recorder:
+    """Adds output messages to the metadata of their tasks.
+
+    Parameters
+    ----------
+    limit : int
+        See `OUTPUT_LIMIT`.
+    """
+
+    def __init__(self, limit: int = OUTPUT_LIMIT) -> None:
+        self.limit = limit
+        self._record: dict[str, Callable[[MessageFuture, Message], None]] = {
+            "stream": self._stream,
+            "error": self._error,
+            "execute_input": self._execute_input,
+            "execute_result": self._execute_result,
+            "display_data": self._display_data,
+            "update_display_data": self._update_display_data,
+            "data_message": self._data,
+        }
+
+    def record(self, task: MessageFuture, message: Message) -> None:
+        """Record a message, if it is of a kind that is recorded.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            It is malformed.
+        """
+        record = self._record.get(message.header.msg_type)
+        if record is not None:
+            record(task, message)
+
+    def _stream(self, task: MessageFuture, message: Message) -> None:
+        content = message.content()
+        name, text = content["name"], content["text"]
+        if name not in ("stdout", "stderr") or not isinstance(text, str):
+            raise ValueError(f"no stream {name!r}")
+        stream = task.streams.get(name)
+        if stream is None:
+            stream = task.streams[name] = StreamText(self.limit)
+        stream.write(text)
+        if stream.is_due():
+            task.publish_streams()
+
+    def _error(self, task: MessageFuture, message: Message) -> None:
+        # the reply knows more, and may have come first
+        metadata = task.metadata
+        if metadata["error"] is None:
+            metadata["error"] = read_exception(message.content())
+
+    def _execute_input(self, task: MessageFuture, message: Message) -> None:
+        task.metadata["execute_input"] = message.content()["code"]
+
+    def _execute_result(self, task: MessageFuture, message: Message) -> None:
+        if self._has_room(task, message):
+            task.metadata["execute_result"] = message.content()
+
+    def _display_data(self, task: MessageFuture, message: Message) -> None:
+        if self._has_room(task, message):
+            task.metadata["outputs"].append(message.content())
+
+    def _update_display_data(self, task: MessageFuture, message: Message) -> None:
+        if not self._has_room(task, message):
+            return
+        content, outputs = message.content(), task.metadata["outputs"]
+        places = places_of_display(outputs, content)
+        for place in places:
+            outputs[place] = content
+        if not places:
+            # of what another task has displayed
+            outputs.append(mark_as_update(content))
+
+    def _has_room(self, task: MessageFuture, message: Message) -> bool:
+        """Whether rich output of that size is still kept; if not, a text in its place says so."""
+        if task.rich_output > self.limit:
+            return False
+        task.rich_output += len(message.content_frame)
+        if task.rich_output <= self.limit:
+            return True
+        text = f"[the rich output is larger than {self.limit} bytes: cut here]"
+        task.metadata["outputs"].append({"data": {"text/plain": text}, "metadata": {}})
+        return False
+
+    def _data(self, task: MessageFuture, message: Message) -> None:
+        task.metadata["data"].update(deserialize(message.buffers))

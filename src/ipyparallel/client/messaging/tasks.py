@@ -1,0 +1,207 @@
+"""The tasks a client waits for: each is a future, and all of them are in one table."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any
+
+import zmq
+
+from ...protocol.messages import Header, ReplyMetadata
+from ...protocol.session import parse_date
+from .metadata import Metadata
+from .recording import StreamText
+
+
+class MessageFuture(Future[Any]):
+    """The reply to one message.
+
+    Attributes
+    ----------
+    msg_id : str
+    header : Header
+        Of the request.
+    engine_uuid : str
+        The engine it was sent to; empty as long as the scheduler decides.
+    iopub_callbacks : list of callable
+        Called with each output message (a dict), after it was recorded, in the client's I/O thread.
+    tracker : Future
+        Done when the request was handed to ZeroMQ; its result is the ``zmq.MessageTracker`` of a
+        request whose memory is tracked, else None.
+    """
+
+    def __init__(
+        self, header: Header, *, label: str | None = None, engine_uuid: str = "", owner: Any = None
+    ) -> None:
+        super().__init__()
+        self.msg_id = header.msg_id
+        self.header = header
+        self.label = label
+        self.engine_uuid = engine_uuid
+        self.engine_id: int | None = None
+        #: The view that submitted it.
+        self.owner = owner
+        self.iopub_callbacks: list[Callable[[dict[str, Any]], None]] = []
+        #: Header of the cell that submitted it, in an IPython kernel; see `comms`.
+        self.cell: dict[str, Any] | None = None
+        #: Of a request whose memory is tracked.
+        self.memory: zmq.MessageTracker | None = None
+        #: What the reply said, as it came.
+        self.reply_header: Header | None = None
+        self.reply_metadata: ReplyMetadata | None = None
+        self.received: float | None = None
+        #: How many output messages have come, and how many there will be, once that is known.
+        self.output_seen = 0
+        self.output_expected: int | None = None
+        #: What streams have written, by their names, and how many bytes of rich output came.
+        self.streams: dict[str, StreamText] = {}
+        self.rich_output = 0
+        self._metadata: Metadata | None = None
+        self._output: Future[None] | None = None
+
+    @property
+    def output(self) -> Future[None]:
+        """Done when all output has come."""
+        with _output_lock:
+            if self._output is None:
+                self._output = Future()
+                if self.output_done:
+                    self._output.set_result(None)
+            return self._output
+
+    @property
+    def tracker(self) -> Future[Any]:
+        """See the class."""
+        future: Future[Any] = Future()
+        future.set_result(self.memory)
+        return future
+
+    @property
+    def output_done(self) -> bool:
+        """Whether all output has come."""
+        return self.output_expected is not None and self.output_seen >= self.output_expected
+
+    def check_output(self) -> None:
+        """Resolve `output` if all has come."""
+        with _output_lock:
+            future = self._output
+            if future is None or future.done() or not self.output_done:
+                return
+        future.set_result(None)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What is known so far. The same dict for as long as this future lives."""
+        metadata = self._metadata or self._make_metadata()
+        if self.streams:
+            self.publish_streams()
+        return metadata
+
+    def _make_metadata(self) -> Metadata:
+        made = Metadata(
+            msg_id=self.msg_id,
+            label=self.label,
+            submitted=parse_date(self.header.date),
+            engine_uuid=self.engine_uuid or None,
+            engine_id=self.engine_id,
+        )
+        with _output_lock:  # the I/O thread makes it, too, and what it records is to be found
+            if self._metadata is None:
+                self._metadata = made
+            made = self._metadata
+        self._fill_metadata()
+        return made
+
+    def publish_streams(self) -> None:
+        """Put what streams have written into the metadata."""
+        if self._metadata is None:
+            self.metadata  # noqa: B018  (makes it, and comes back here)
+        else:
+            for name, stream in self.streams.items():
+                self._metadata[name] = stream.read()
+
+    def _fill_metadata(self) -> None:
+        metadata, reply = self._metadata, self.reply_metadata
+        if metadata is None or reply is None or self.reply_header is None:
+            return
+        metadata.update(
+            engine_uuid=reply.engine or self.engine_uuid or None,
+            engine_id=self.engine_id,
+            started=parse_date(reply.started) if reply.started else None,
+            completed=parse_date(self.reply_header.date),
+            received=datetime.fromtimestamp(self.received or 0, UTC),
+            status=reply.status,
+            is_broadcast=reply.is_broadcast,
+            is_coalescing=reply.is_coalescing,
+        )
+        if reply.label is not None:
+            metadata["label"] = reply.label
+
+    def replied(
+        self, header: Header, metadata: ReplyMetadata, engine_id: int | None, now: float
+    ) -> None:
+        """The reply has come; its result is set next."""
+        self.reply_header = header
+        self.reply_metadata = metadata
+        self.received = now
+        if engine_id is not None:
+            self.engine_id = engine_id
+        self._fill_metadata()
+
+    def failed(self, now: float) -> None:
+        """No reply will come; the error is set next."""
+        self.received = now
+        self.metadata.update(status="error", received=datetime.fromtimestamp(now, UTC))
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the reply; whether it came within so many seconds."""
+        try:
+            self.exception(timeout)
+        except TimeoutError:
+            return self.done()
+        return True
+
+
+#: Guards the making of output futures and metadata. One lock for all: it is held for an instant.
+_output_lock = threading.Lock()
+
+
+class TaskTable:
+    """The tasks that have not ended, and those that have and that somebody still holds, by id.
+
+    Used under the client's lock, except for reading.
+    """
+
+    def __init__(self) -> None:
+        self.pending: dict[str, MessageFuture] = {}
+        self._known: weakref.WeakValueDictionary[str, MessageFuture] = weakref.WeakValueDictionary()
+
+    def add(self, task: MessageFuture) -> None:
+        """A task was, or is about to be, submitted."""
+        self.pending[task.msg_id] = self._known[task.msg_id] = task
+
+    def find(self, msg_id: str) -> MessageFuture | None:
+        """The task of that id, if it is pending, or somebody holds it."""
+        return self._known.get(msg_id)
+
+    def known(self) -> list[MessageFuture]:
+        """All tasks that `find` finds."""
+        return list(self._known.values())
+
+    def end(self, msg_id: str) -> MessageFuture | None:
+        """A task has ended."""
+        return self.pending.pop(msg_id, None)
+
+    def on_engine(self, uuid: str) -> list[MessageFuture]:
+        """The pending tasks that were sent to this engine by the client itself."""
+        return [task for task in list(self.pending.values()) if task.engine_uuid == uuid]
+
+    def drain(self) -> list[MessageFuture]:
+        """All pending tasks; none is left."""
+        tasks = list(self.pending.values())
+        self.pending.clear()
+        return tasks
