@@ -158,7 +158,7 @@ def test_odd_output(client: ipp.Client) -> None:
     result = client[0].apply_async(odd_output)
     assert "must be str" in result.get(20)
     assert result.wait_for_output(5)
-    assert result.stdout == "a\\ud800b é \U0001f600\npartial\rline"
+    assert result.stdout == "a\\ud800b é \U0001f600\nline"
     assert result.stderr == "to the end\r\n"
 
 

@@ -150,13 +150,13 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
         self._messenger = Messenger(info, _closer(self), username)
         try:
             self._messenger.connect(timeout)
+            shell = get_shell()
+            if shell is not None:
+                show_remote_errors(shell)
+                activate_if_first(self, shell)
         except BaseException:
             self.close()
             raise
-        shell = get_shell()
-        if shell is not None:
-            show_remote_errors(shell)
-            activate_if_first(self, shell)
 
     # ---- limits
 

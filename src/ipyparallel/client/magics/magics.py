@@ -17,7 +17,6 @@ from IPython.core.magic import Magics, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from ...error import IPythonError
-from ..open_clients import default_view, last_client
 from ..results import AsyncResult
 from .autopx import AutoPx
 from .px import Run, describe_targets, parse_signal, parse_targets, shown_in_one_line
@@ -147,9 +146,9 @@ class ParallelMagics(Magics):  # type: ignore[misc]
         Its `targets` and `block` are those of the magics, also when they change.
     suffix : str
         Put behind the names of the magics.
-    keep : bool
-        Whether the view, and so its client, is kept for the magics. If not, they go over to the
-        last client there is when it is gone.
+    successor : callable, optional
+        Gives the view, if any, that follows when this one is gone. Without it the view, and so its
+        client, is kept for the magics.
 
     Attributes
     ----------
@@ -167,11 +166,17 @@ class ParallelMagics(Magics):  # type: ignore[misc]
         Of the last ``%px``.
     """
 
-    def __init__(self, shell: Any, view: Any, suffix: str = "", keep: bool = True) -> None:
+    def __init__(
+        self,
+        shell: Any,
+        view: Any,
+        suffix: str = "",
+        successor: Callable[[], Any] | None = None,
+    ) -> None:
         super().__init__(shell)
         self._view: Callable[[], Any] = weakref.ref(view)
-        self._keep = keep
-        self._kept = view if keep else None
+        self._successor = successor
+        self._kept = None if successor else view
         self.suffix = suffix
         quiet = os.environ.get("IPP_NONINTERACTIVE", "") not in ("", "0")
         self.stream_output = not quiet
@@ -204,8 +209,7 @@ class ParallelMagics(Magics):  # type: ignore[misc]
             Its client was closed.
         """
         view = self._view()
-        if view is None and not self._keep and (client := last_client()) is not None:
-            view = default_view(client)
+        if view is None and self._successor and (view := self._successor()) is not None:
             self._view = weakref.ref(view)
         if view is None:
             raise UsageError(
