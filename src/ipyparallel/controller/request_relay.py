@@ -10,7 +10,6 @@ how much each engine has to do.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -21,13 +20,11 @@ import zmq
 from ..error import EngineError, describe_exception
 from ..protocol.messages import COMM_MESSAGES, UNREADABLE
 from ..protocol.session import Message, Session
-from ..transport.sockets import receive, send
+from ..transport.sockets import send
 from . import link
 from .agents import Agents
 from .direct_queues import DirectQueues
-
-#: Messages of one socket handled before the others have their turn.
-BATCH = 100
+from .serving import ServingThread
 
 #: Requests that an engine's agent gets, if it has one.
 _FOR_AGENTS = ("signal_request", "shutdown_request")
@@ -67,7 +64,6 @@ class RequestRelay:
         log: logging.Logger,
         on_failure: Callable[[], object],
     ) -> None:
-        self._on_failure = on_failure
         self._channel = channel
         self._session = session
         self._clients = clients
@@ -78,8 +74,9 @@ class RequestRelay:
         self._log = log
         self._queues = DirectQueues()
         self._agents = Agents()
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, name=f"{channel} relay", daemon=True)
+        # the hub is last: it asks how much there is to do, after all that has passed
+        served = ((clients, self._on_client), (engines, self._on_engine), (hub, self._on_hub))
+        self._thread = ServingThread(f"{channel} relay", served, log=log, on_failure=on_failure)
 
     def start(self) -> None:
         """Run in a thread of its own until the hub says Stop."""
@@ -88,35 +85,6 @@ class RequestRelay:
     def join(self) -> None:
         """Wait until the thread has ended."""
         self._thread.join()
-
-    def _run(self) -> None:
-        poller = zmq.Poller()
-        for socket in (self._hub, self._clients, self._engines):
-            poller.register(socket, zmq.POLLIN)
-        try:
-            while not self._stopped:
-                poller.poll()
-                self._drain(self._clients, self._on_client)
-                self._drain(self._engines, self._on_engine)
-                # last: it asks how much there is to do, after all that has passed
-                self._drain(self._hub, self._on_hub)
-        except zmq.ContextTerminated:
-            pass
-        except BaseException:
-            self._log.exception("The %s failed", self._thread.name)
-            self._on_failure()
-            raise
-        finally:
-            for socket in (self._clients, self._engines, self._hub):
-                socket.close()
-
-    def _drain(self, socket: zmq.Socket[bytes], handler: Callable[[list[Any]], None]) -> None:
-        for _ in range(BATCH):
-            try:
-                frames = receive(socket)
-            except zmq.Again:
-                return
-            handler(frames)
 
     def _on_client(self, frames: list[Any]) -> None:
         message = self._read(frames)
@@ -191,7 +159,7 @@ class RequestRelay:
             case link.LoadRequest(number):
                 self._hub.send(link.encode(link.Load(number, self._queues.summary())))
             case link.Stop():
-                self._stopped = True
+                self._thread.stop()
 
     def _read(self, frames: list[Any]) -> Message | None:
         """The message, if it is one of ours; else one line in the log."""

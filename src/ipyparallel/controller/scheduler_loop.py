@@ -7,7 +7,6 @@ is never opened.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -20,11 +19,9 @@ from ..protocol.session import Session, utc_date
 from ..scheduling.commands import Command, Deliver, Dispatch, Fail, Recall
 from ..scheduling.machine import LONG, TaskMachine
 from ..scheduling.state import Job
-from ..transport.sockets import receive, send
+from ..transport.sockets import send
 from . import link
-
-#: Messages of one kind handled before the others have their turn.
-BATCH = 100
+from .serving import ServingThread, drain
 
 
 class Submission(NamedTuple):
@@ -65,7 +62,6 @@ class SchedulerLoop:
         log: logging.Logger,
         on_failure: Callable[[], object],
     ) -> None:
-        self._on_failure = on_failure
         self._machine = machine
         self._session = session
         self._clients = clients
@@ -74,8 +70,21 @@ class SchedulerLoop:
         engines.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._hub = hub
         self._log = log
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="task scheduler", daemon=True)
+        # The hub comes first: a client may know of an engine only after the hub said so here, and
+        # its task must not come before. Then replies, which free engines.
+        served = (
+            (hub, self._handle_hub),
+            (engines, self._handle_engine),
+            (clients, self._handle_client),
+        )
+        self._thread = ServingThread(
+            "task scheduler",
+            served,
+            log=log,
+            on_failure=on_failure,
+            patience=self._patience,
+            after_each_round=self._tick,
+        )
         self._carry_out: dict[type[Command], Callable[[Any], None]] = {
             Dispatch: self._dispatch,
             Deliver: self._deliver,
@@ -91,43 +100,25 @@ class SchedulerLoop:
         """Wait until the thread has ended."""
         self._thread.join()
 
-    def _run(self) -> None:
-        sockets = (self._hub, self._engines, self._clients)
-        handlers = (self._on_hub, self._on_engine, self._on_client)
-        poller = zmq.Poller()
-        for socket in sockets:
-            poller.register(socket, zmq.POLLIN)
-        try:
-            while not self._stopped:
-                needs_tick = self._machine.needs_tick
-                poller.poll(int(LONG * 1000) if needs_tick else None)
-                # The hub comes first: a client may know of an engine only after the hub said so
-                # here, and its task must not come before. Then replies, which free engines.
-                for socket, handler in zip(sockets, handlers, strict=True):
-                    self._drain(socket, handler)
-                if needs_tick:
-                    self._machine.tick(time.monotonic())
-                    self._obey()
-        except zmq.ContextTerminated:
-            pass
-        except BaseException:
-            self._log.exception("The %s failed", self._thread.name)
-            self._on_failure()
-            raise
-        finally:
-            for socket in sockets:
-                socket.close()
+    def _patience(self) -> int | None:
+        return int(LONG * 1000) if self._machine.needs_tick else None
 
-    def _drain(self, socket: zmq.Socket[bytes], handler: Callable[[list[Any]], None]) -> bool:
-        """Handle what is there, or as much as is fair; whether there may be more."""
-        for _ in range(BATCH):
-            try:
-                frames = receive(socket)
-            except zmq.Again:
-                return False
-            handler(frames)
+    def _tick(self) -> None:
+        if self._machine.needs_tick:
+            self._machine.tick(time.monotonic())
             self._obey()
-        return True
+
+    def _handle_hub(self, frames: list[Any]) -> None:
+        self._on_hub(frames)
+        self._obey()
+
+    def _handle_engine(self, frames: list[Any]) -> None:
+        self._on_engine(frames)
+        self._obey()
+
+    def _handle_client(self, frames: list[Any]) -> None:
+        self._on_client(frames)
+        self._obey()
 
     # ---- events
 
@@ -138,17 +129,17 @@ class SchedulerLoop:
                 self._machine.engine_joined(uuid, engine_id, now)
             case link.EngineLeft(uuid, reason):
                 # what it sent before it died may be here already
-                while self._drain(self._engines, self._on_engine):
+                while drain(self._engines, self._handle_engine):
                     pass
                 self._machine.engine_left(uuid, reason)
             case link.TasksReturned(uuid, msg_ids):
                 self._machine.returned(uuid, msg_ids, now)
             case link.LoadRequest(number):
                 # what came before the question counts
-                self._drain(self._clients, self._on_client)
+                drain(self._clients, self._handle_client)
                 self._tell(self._load(number))
             case link.Stop():
-                self._stopped = True
+                self._thread.stop()
 
     def _on_client(self, frames: list[Any]) -> None:
         try:
