@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import weakref
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 
 import pytest
@@ -360,3 +360,66 @@ def test_sent_memory_is_told(client: ipp.Client) -> None:
     assert ar.sent
     assert [task.tracker.result().done for task in ar._children] == [True, True]
     ar.get(20)
+
+
+# ---- whatever comes, the client lives
+
+
+UNLOADABLE = """
+import types, sys
+module = sys.modules["only_here"] = types.ModuleType("only_here")
+exec("class Thing: pass", vars(module))
+from ipyparallel.datapub import publish_data
+publish_data({"thing": module.Thing()})
+print("after")
+"""
+
+#: What code on an engine may put on the output channel.
+ODD_OUTPUT = [
+    ("status", {}),
+    ("status", {"execution_state": 3}),
+    ("update_display_data", {"data": {}, "transient": None}),
+    ("display_data", {"data": 3, "transient": 5}),
+    ("stream", None),
+    ("error", {"traceback": 3, "exception": "!"}),
+    ("data_message", {"keys": 3}),
+]
+
+
+def test_published_data_that_cannot_be_loaded_is_left_out(client: ipp.Client) -> None:
+    ar = client[0].execute(UNLOADABLE, block=True)
+    assert ar.stdout == "after\n"
+    assert ar.data == {}
+
+
+@pytest.mark.parametrize(("msg_type", "content"), ODD_OUTPUT)
+def test_odd_output_is_left_out(msg_type: str, content: object, client: ipp.Client) -> None:
+    client[0].push({"content": content, "msg_type": msg_type}, block=True)
+    code = (
+        "k = get_ipython().kernel\n"
+        "k.session.send(k.iopub_socket, msg_type, content, parent=k.get_parent())\n"
+        "print('after')"
+    )
+    ar = client[0].execute(code)
+    ar.wait(20)
+    assert ar.wait_for_output(20)
+    assert ar.stdout == "after\n"
+    assert client[:].apply_sync(abs, -1) == [1, 1]
+
+
+def test_what_a_dropped_client_was_asked_for_fails(connection_file: Path) -> None:
+    def ask() -> Future:
+        dropped = ipp.Client(connection_file)
+        return dropped.send_apply_request("task", time.sleep, (5,))
+
+    task = ask()
+    gc.collect()
+    with pytest.raises(ipp.error.ClientClosed):
+        task.result(20)
+
+
+def test_a_long_line_that_ends_in_a_carriage_return_takes_no_time(client: ipp.Client) -> None:
+    ar = client[0].apply_async(lambda: print("x" * 1_000_000 + "\r"))
+    ar.get(20)
+    assert ar.wait_for_output(20)
+    assert len(ar.stdout) == 1_000_002

@@ -137,7 +137,7 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
         self.cluster = cluster
         #: That of the magics, if they are this client's without being asked.
         self._default_view: DirectView | None = None
-        self.profile = profile or ""
+        self.profile = profile or "default"
         self.debug = debug
         info = find_info(
             connection_info,
@@ -261,7 +261,7 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
             n = self._expected_engines()
         messenger = self._messenger
         if not block:
-            return future_engines(messenger.engines, n)
+            return future_engines(messenger.engines, n, lost=lambda: messenger.lost)
         wait_for_engines(
             messenger.engines, n, timeout, lost=lambda: messenger.lost, interactive=interactive
         )
@@ -285,14 +285,11 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
         **flags
             See `DirectView.set_flags`.
         """
-        if isinstance(targets, bool) or not isinstance(targets, int):
-            if not is_all(targets):
-                targets = self._resolve(targets)
-            else:
-                targets = "all"
-        else:
-            targets = self._resolve(targets)[0]
-        return DirectView(self, targets, **flags)
+        if isinstance(targets, str) and targets == "all":
+            return DirectView(self, targets, **flags)
+        chosen = self._resolve(targets)
+        is_one = isinstance(targets, int) and not isinstance(targets, bool)
+        return DirectView(self, chosen[0] if is_one else chosen, **flags)
 
     def load_balanced_view(self, targets: Targets = None, **flags: Any) -> LoadBalancedView:
         """A view that leaves it to the scheduler which engine does what.

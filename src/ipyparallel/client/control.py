@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..error import EngineError
 from .jobs import Jobs, msg_ids_of
 from .messaging.messenger import Messenger
 from .results import AsyncResult
 from .targets import Targets, is_all, resolve
+
+if TYPE_CHECKING:
+    from .client import Client
 
 #: Seconds that engines have to leave.
 _LEAVING = 10.0
@@ -106,7 +109,7 @@ class ControlMethods:
                 msg_ids += msg_ids_of(job, self._messenger.history)
         if not msg_ids:
             # to an engine, an empty list means all executions that wait, whoever sent them
-            return AsyncResult(None, [], fname="abort")
+            return AsyncResult(cast("Client", self), [], fname="abort")
         return self._control("abort_request", {"msg_ids": msg_ids}, targets, block)
 
     def shutdown(
@@ -155,7 +158,7 @@ class ControlMethods:
             except KeyError:
                 raise EngineError(f"engine {engine_id} is gone") from None
             tasks.append(self._messenger.request("control", msg_type, content, uuid))
-        result = AsyncResult(None, tasks, fname=msg_type.removesuffix("_request"))
+        result = AsyncResult(cast("Client", self), tasks, fname=msg_type.removesuffix("_request"))
         if self.block if block is None else block:
             result.get()
         return result

@@ -172,6 +172,17 @@ class RequestMethods:
         return dict(self._messenger.tasks.pending)
 
     @property
+    def _output_futures(self) -> dict[str, Future[None]]:
+        return {task.msg_id: task.output for task in self._messenger.tasks.known()}
+
+    @property
+    def _outstanding_dict(self) -> dict[str, set[str]]:
+        by_engine: dict[str, set[str]] = {uuid: set() for uuid in self._engines.values()}
+        for msg_id, task in self._futures.items():
+            by_engine.setdefault(task.engine_uuid, set()).add(msg_id)
+        return by_engine
+
+    @property
     def _task_scheme(self) -> str:
         return self._messenger.task_scheme
 

@@ -12,6 +12,7 @@ from ..error import ControllerLost, EngineError
 from ..util.progress import progress as new_bar
 from .ipython import get_shell
 from .messaging.engines import EngineEvent, EngineTable
+from .messaging.resolving import SafeFuture, resolve
 
 
 def wait_for_engines(
@@ -73,21 +74,35 @@ def wait_for_engines(
             bar.close()
 
 
-def future_engines(engines: EngineTable, n: int) -> Future[None]:
-    """A future that is done when there are `n` engines; it fails when one leaves before."""
-    future: Future[None] = Future()
+def future_engines(engines: EngineTable, n: int, *, lost: Callable[[], str]) -> Future[None]:
+    """A future that is done when there are `n` engines.
 
-    def on_event(event: EngineEvent | None) -> None:
-        if future.done():
-            return
-        if event is not None and event.event == "unregister":
-            future.set_exception(_left(event))
+    It fails when one leaves before, and when the controller is lost; see `wait_for_engines`.
+    """
+    future = SafeFuture()
+    future.set_running_or_notify_cancel()
+    gone: list[EngineEvent] = []
+
+    def on_event(event: EngineEvent) -> None:
+        if event.event == "unregister":
+            gone.append(event)
+
+    def look() -> None:
+        if gone:
+            resolve(future, error=_left(gone[0]))
         elif len(engines) >= n:
-            future.set_result(None)
+            resolve(future)
+        elif reason := lost():
+            resolve(future, error=ControllerLost(reason))
+
+    def stop(_: object) -> None:
+        engines.callbacks.remove(on_event)
+        engines.watchers.remove(look)
 
     engines.callbacks.append(on_event)
-    future.add_done_callback(lambda _: engines.callbacks.remove(on_event))
-    on_event(None)
+    engines.watchers.append(look)
+    future.add_done_callback(stop)
+    look()
     return future
 
 

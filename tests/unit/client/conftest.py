@@ -44,13 +44,11 @@ class Tasks:
     def finish(self, task, result=None, **options):
         """The task succeeds."""
         self.reply(task, **options)
-        task.set_running_or_notify_cancel()
         task.set_result(result)
 
     def fail(self, task, error, **options):
         """The task fails."""
         self.reply(task, status="error", **options)
-        task.set_running_or_notify_cancel()
         task.set_exception(error)
 
 

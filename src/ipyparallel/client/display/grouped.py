@@ -7,9 +7,9 @@ from itertools import zip_longest
 
 from ..messaging.execute_reply import ExecuteReply
 from ..messaging.metadata import is_update
+from ..messaging.recording import overwritten
 from ..messaging.tasks import MessageFuture
 from .screen import Screen
-from .text import overwritten
 from .waiting import wait_for_output
 
 #: What `display_outputs` can group by; the last is an old name of ``order``.

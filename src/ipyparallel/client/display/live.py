@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import Any
 
 from ..messaging.execute_reply import ExecuteReply
+from ..messaging.recording import overwritten
 from ..messaging.tasks import MessageFuture
 from .screen import Screen, in_kernel
 from .tap import Tap
-from .text import overwritten
 from .waiting import wait_for_output
 
 #: Something that a task has shown; see `tap.Put`.

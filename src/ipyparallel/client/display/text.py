@@ -3,22 +3,6 @@
 from __future__ import annotations
 
 
-def overwritten(text: str) -> str:
-    """What is left to see of a text with carriage returns.
-
-    A lone one takes the writer back to the beginning of the line, as progress bars do; one that
-    ends a line stays.
-    """
-    if "\r" not in text:
-        return text
-    return "\n".join(map(_last_state, text.split("\n")))
-
-
-def _last_state(line: str) -> str:
-    body = line.rstrip("\r")
-    return body.rpartition("\r")[2] + line[len(body) :]
-
-
 class Prefixes:
     """Says what to write so that one sees which engine a text is from.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import select
 import threading
 import time
@@ -23,6 +24,8 @@ import zmq
 from ...protocol.connection import ClientInfo
 from ...transport.liveness import Patience, is_connected, refused, watch
 from ...transport.sockets import descriptor, has_input, new_socket, receive, send, send_tracked
+
+_log = logging.getLogger("ipyparallel.client")
 
 Socket = zmq.Socket[bytes]
 
@@ -60,6 +63,9 @@ class Inbox(Protocol):
 
     def on_lost(self, reason: str) -> None:
         """The controller is gone for good."""
+
+    def on_closed(self) -> None:
+        """The connection was closed: nothing will be read any more."""
 
 
 class Connection:
@@ -199,6 +205,7 @@ class Connection:
             raise
         finally:
             self._close_sockets()
+        self._inbox.on_closed()
 
     def _read_all(self) -> bool:
         """Read and handle what is there; whether there may be more."""
@@ -216,7 +223,10 @@ class Connection:
                     pass
             while batch:
                 # no name here for what was handled: it may be large, and nothing may come for long
-                handle(batch.popleft())
+                try:
+                    handle(batch.popleft())
+                except BaseException:  # noqa: BLE001  (one message must not end this thread)
+                    _log.exception("A message could not be handled")
         return more
 
     def _on_monitor(self, frames: list[Any]) -> None:

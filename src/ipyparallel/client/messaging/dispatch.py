@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -32,6 +31,7 @@ from .comms import CommRelay
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
 from .recording import Recorder
+from .resolving import resolve
 from .tasks import MessageFuture, TaskTable
 
 _log = logging.getLogger("ipyparallel.client")
@@ -54,8 +54,6 @@ class Dispatcher:
         self, session: Session, engines: EngineTable, on_shutdown: Callable[[str], None]
     ) -> None:
         self.tasks = TaskTable()
-        #: Guards `tasks`. Held for an instant, and never while a future is resolved.
-        self.lock = threading.Lock()
         #: Why nothing can be submitted any more; empty while it can.
         self.lost = ""
         self._lost_as: type[ControllerLost] = ControllerLost
@@ -78,7 +76,7 @@ class Dispatcher:
         """
         if self.comms is not None:
             self.comms.submitted(tasks)
-        with self.lock:
+        with self.tasks.lock:
             self.check()
             for task in tasks:
                 self.tasks.add(task)
@@ -90,7 +88,7 @@ class Dispatcher:
 
     def withdraw(self, tasks: Sequence[MessageFuture]) -> None:
         """Take tasks out that could not be sent after all."""
-        with self.lock:
+        with self.tasks.lock:
             for task in tasks:
                 self.tasks.end(task.msg_id)
 
@@ -115,17 +113,23 @@ class Dispatcher:
         except UNREADABLE as e:
             _log.warning("Dropped a reply: %s", e)
             return
-        with self.lock:
+        with self.tasks.lock:
             task = self.tasks.end(msg_id)
         if task is None:
             _log.debug("Dropped a reply to %s, which is not waited for", msg_id)
             return
-        if channel in ("mux", "task"):
-            self._end_task(task, message, metadata, now)
-        else:
-            self._end_query(task, message)
+        try:
+            if channel in ("mux", "task"):
+                self._note_reply(task, message, metadata, now)
+                result, error = self._result(task, message)
+            else:
+                result, error = self._answer(task, message)
+        except BaseException as e:  # noqa: BLE001  (unpickling may raise anything, SystemExit too)
+            result, error = None, e
+        resolve(task, result, error)
+        task.check_output()
 
-    def _end_task(
+    def _note_reply(
         self, task: MessageFuture, message: Message, metadata: ReplyMetadata, now: float
     ) -> None:
         uuid = metadata.engine
@@ -137,12 +141,6 @@ class Dispatcher:
         if uuid and engine_id is None:
             task.output_expected = task.output_seen  # it has left, and the rest of its output too
         task.replied(message.header, metadata, engine_id, now)
-        try:
-            result, error = self._result(task, message)
-        except BaseException as e:  # noqa: BLE001  (unpickling may raise anything, SystemExit too)
-            result, error = None, e
-        _resolve(task, result, error)
-        task.check_output()
 
     def _result(self, task: MessageFuture, message: Message) -> tuple[Any, BaseException | None]:
         status = task.reply_metadata.status if task.reply_metadata else ""
@@ -162,17 +160,15 @@ class Dispatcher:
             _explain(error)
         return None, error
 
-    def _end_query(self, task: MessageFuture, message: Message) -> None:
+    def _answer(self, task: MessageFuture, message: Message) -> tuple[Any, BaseException | None]:
         task.output_expected = 0
         try:
             content = message.content()
         except UNREADABLE as e:
-            _resolve(task, None, ValueError(f"the reply is malformed: {e}"))
-            return
+            return None, ValueError(f"the reply is malformed: {e}")
         if isinstance(content, dict) and content.get("status") == "error":
-            _resolve(task, None, read_exception(content))
-        else:
-            _resolve(task, content, None)
+            return None, read_exception(content)
+        return content, None
 
     # ---- output
 
@@ -182,31 +178,37 @@ class Dispatcher:
         if message is None:
             return
         msg_type = message.header.msg_type
+        task = None
         try:
-            parent = message.parent
-            ours = parent.session == self._session.session_id
-            task = self.tasks.find(parent.msg_id) if ours else None
-            if self.comms is not None and (task is None or msg_type in COMM_MESSAGES):
-                self.comms.from_engine(message, task)
-            if task is None:  # caused by another client, or forgotten
-                return
+            task = self._task_of(message)
             if msg_type == "status":
-                self._status(task, message)
+                if task is not None:
+                    self._status(task, message)
                 return
-        except UNREADABLE as e:
-            _log.warning("Dropped a %s message: %s", msg_type, e)
-            return
-        try:
-            if task.engine_id is None:
-                self._note_engine(task, message)
-            self.recorder.record(task, message)
-            if task.iopub_callbacks:
-                _call_back(task, message)
-        except (*UNREADABLE, KeyError, TypeError) as e:
-            _log.warning("Dropped a %s message: %s", msg_type, e)
-        # one that is malformed counts, too: nobody shall wait for another in its place
-        task.output_seen += 1
-        task.check_output()
+            if task is not None:
+                self._record(task, message)
+        except BaseException as e:  # noqa: BLE001  (unpickling published data may raise anything)
+            _log.warning("Dropped a %s message: %s: %s", msg_type, type(e).__name__, e)
+        if task is not None:
+            # one that is malformed counts, too: nobody shall wait for another in its place
+            task.output_seen += 1
+            task.check_output()
+
+    def _task_of(self, message: Message) -> MessageFuture | None:
+        """The task that has caused a message; None if another client did, or it is forgotten."""
+        parent = message.parent
+        ours = parent.session == self._session.session_id
+        task = self.tasks.find(parent.msg_id) if ours else None
+        if self.comms is not None and (task is None or message.header.msg_type in COMM_MESSAGES):
+            self.comms.from_engine(message, task)
+        return task
+
+    def _record(self, task: MessageFuture, message: Message) -> None:
+        if task.engine_id is None:
+            self._note_engine(task, message)
+        self.recorder.record(task, message)
+        if task.iopub_callbacks:
+            _call_back(task, message)
 
     def _note_engine(self, task: MessageFuture, message: Message) -> None:
         # the scheduler chose it, and only the reply will say which
@@ -242,7 +244,7 @@ class Dispatcher:
             self._engine_gone(notice)
 
     def _engine_gone(self, notice: EngineNotice) -> None:
-        with self.lock:
+        with self.tasks.lock:
             failed = self.tasks.on_engine(notice.uuid)
             for task in failed:
                 self.tasks.end(task.msg_id)
@@ -260,7 +262,7 @@ class Dispatcher:
 
     def on_lost(self, reason: str) -> None:
         """See `connection.Inbox`."""
-        with self.lock:
+        with self.tasks.lock:
             if self.lost:
                 return
             self.lost = reason
@@ -304,16 +306,4 @@ def _end_output(task: MessageFuture) -> None:
 def _fail(task: MessageFuture, error: EngineError) -> None:
     task.failed(time.time())
     _end_output(task)
-    _resolve(task, None, error)
-
-
-def _resolve(task: MessageFuture, result: Any, error: BaseException | None) -> None:
-    if not task.set_running_or_notify_cancel():
-        return  # the user has cancelled the future
-    try:
-        if error is not None:
-            task.set_exception(error)
-        else:
-            task.set_result(result)
-    except BaseException:  # noqa: BLE001  (raised by a callback of the user; this thread must go on)
-        _log.exception("A callback for a result failed")
+    resolve(task, None, error)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+_log = logging.getLogger("ipyparallel.client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class EngineTable:
         self._ids: list[int] = []
         self._foreign: set[str] = set()
         self.callbacks: list[Callable[[EngineEvent], None]] = []
+        #: Called after each change, and by `wake`.
+        self.watchers: list[Callable[[], None]] = []
 
     @property
     def ids(self) -> list[int]:
@@ -85,7 +90,11 @@ class EngineTable:
 
     def _tell(self, event: EngineEvent) -> None:
         for callback in list(self.callbacks):
-            callback(event)
+            try:
+                callback(event)
+            except BaseException:  # noqa: BLE001  (a user's; the I/O thread must go on)
+                _log.exception("A callback for engines failed")
+        self._look_again()
 
     def wait_for(self, enough: Callable[[], bool], timeout: float | None) -> bool:
         """Wait until `enough` says so, asked after each change; whether it did in time."""
@@ -102,3 +111,8 @@ class EngineTable:
         """Have those who wait look again."""
         with self._changed:
             self._changed.notify_all()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        for look in list(self.watchers):
+            look()

@@ -5,7 +5,6 @@ Runs in the I/O thread.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -24,9 +23,6 @@ OUTPUT_LIMIT = 32 << 20
 
 #: As long as a text is shorter than this it is put together anew for each piece that comes.
 _SHORT = 1 << 16
-
-#: Text up to a carriage return on the same line, which what follows it overwrites.
-_OVERWRITTEN = re.compile(r"[^\r\n]*\r+(?=[^\r\n])")
 
 
 class StreamText:
@@ -67,12 +63,12 @@ class StreamText:
             text = f"{text[:kept]}\n[the output is longer than {self._limit} characters: cut here]"
         lines, newline, line = text.rpartition("\n")
         if newline:
-            self._done.append(_overwrite("".join(self._line) + lines + newline))
+            self._done.append(overwritten("".join(self._line) + lines + newline))
             self._line = []
         returned = "\r" in line or (self._line and self._line[-1].endswith("\r"))
         self._line.append(line)
         if returned:
-            self._line = [_overwrite("".join(self._line))]
+            self._line = [overwritten("".join(self._line))]
 
     def is_due(self) -> bool:
         """Whether so much was written since it was read that it should be read again.
@@ -95,8 +91,20 @@ class StreamText:
             return done + "".join(self._line), self.pieces
 
 
-def _overwrite(text: str) -> str:
-    return _OVERWRITTEN.sub("", text) if "\r" in text else text
+def overwritten(text: str) -> str:
+    """What is left to see of a text with carriage returns.
+
+    A lone one takes the writer back to the beginning of the line, as progress bars do; one that
+    ends a line stays.
+    """
+    if "\r" not in text:
+        return text
+    return "\n".join(map(_last_state, text.split("\n")))
+
+
+def _last_state(line: str) -> str:
+    body = line.rstrip("\r")
+    return body.rpartition("\r")[2] + line[len(body) :]
 
 
 class Recorder:

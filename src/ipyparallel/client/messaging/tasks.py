@@ -15,10 +15,11 @@ from ...protocol.messages import Header, ReplyMetadata
 from ...protocol.session import parse_date
 from .metadata import Metadata
 from .recording import StreamText
+from .resolving import SafeFuture, resolve
 
 
-class MessageFuture(Future[Any]):
-    """The reply to one message.
+class MessageFuture(SafeFuture):
+    """The reply to one message. Runs from the beginning: to cancel it would change nothing.
 
     Attributes
     ----------
@@ -38,6 +39,7 @@ class MessageFuture(Future[Any]):
         self, header: Header, *, label: str | None = None, engine_uuid: str = "", owner: Any = None
     ) -> None:
         super().__init__()
+        self.set_running_or_notify_cancel()
         self.msg_id = header.msg_id
         self.header = header
         self.label = label
@@ -68,7 +70,8 @@ class MessageFuture(Future[Any]):
         """Done when all output has come."""
         with _output_lock:
             if self._output is None:
-                self._output = Future()
+                self._output = SafeFuture()
+                self._output.set_running_or_notify_cancel()
                 if self.output_done:
                     self._output.set_result(None)
             return self._output
@@ -91,7 +94,7 @@ class MessageFuture(Future[Any]):
             future = self._output
             if future is None or future.done() or not self.output_done:
                 return
-        future.set_result(None)
+        resolve(future)
 
     @property
     def metadata(self) -> Metadata:
@@ -173,10 +176,12 @@ _output_lock = threading.Lock()
 class TaskTable:
     """The tasks that have not ended, and those that have and that somebody still holds, by id.
 
-    Used under the client's lock, except for reading.
+    `lock` guards changes, and going through all of them. It is held for an instant, and never
+    while a future is resolved.
     """
 
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self.pending: dict[str, MessageFuture] = {}
         self._known: weakref.WeakValueDictionary[str, MessageFuture] = weakref.WeakValueDictionary()
 
@@ -190,7 +195,8 @@ class TaskTable:
 
     def known(self) -> list[MessageFuture]:
         """All tasks that `find` finds."""
-        return list(self._known.values())
+        with self.lock:
+            return list(self._known.values())
 
     def end(self, msg_id: str) -> MessageFuture | None:
         """A task has ended."""

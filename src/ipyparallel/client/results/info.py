@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 
 from ...protocol.session import parse_date
 from ..messaging.metadata import Metadata
+from ..messaging.resolving import SafeFuture
 from ..messaging.tasks import MessageFuture
 
 
-class TaskInfo(Future[Any]):
+class TaskInfo(SafeFuture):
     """The part of `AsyncResult` that tells about its tasks: metadata, progress, and times."""
 
     _children: list[MessageFuture]

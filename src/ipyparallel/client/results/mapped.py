@@ -58,6 +58,15 @@ class AsyncMapResult(AsyncResult):
             return [item for result in results for item in _chunk(result)]
         return self._partition.join(results)
 
+    def split(self) -> tuple[AsyncResult, ...]:
+        """The results of the single messages behind this: each a list of the one chunk."""
+        return tuple(
+            AsyncResult(
+                self._client, [child], self._fname, return_exceptions=self._return_exceptions
+            )
+            for child in self._children
+        )
+
     def _in_turn(self) -> InTurn:
         return super()._in_turn() if self._ordered else EndedTasks(self._children)
 

@@ -155,6 +155,8 @@ class AsyncResult(TaskInfo, InTurnResult):
             The engine died.
         """
         deadline = deadline_after(timeout)
+        if return_when not in (None, ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
+            raise ValueError(f"Invalid return condition: {return_when!r}")
         if return_when == FIRST_COMPLETED:
             warnings.warn(
                 "get returns all of the result; to have what comes first, iterate, or use wait",

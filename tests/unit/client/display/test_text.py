@@ -2,7 +2,8 @@
 
 import pytest
 
-from ipyparallel.client.display.text import Prefixes, overwritten
+from ipyparallel.client.display.text import Prefixes
+from ipyparallel.client.messaging.recording import overwritten
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_the_parts_of_a_map_are_lists(tasks):
     ar = AsyncMapResult(None, made, Block(), "f")
     tasks.finish(made[0], [1])
     assert type(ar.split()[0]) is AsyncResult
-    assert ar.split()[0].get() == [1]
+    assert ar.split()[0].get() == [[1]]
 
 
 def test_results_are_joined(tasks, three):
