@@ -12,6 +12,7 @@ from ..error import ControllerLost, EngineError
 from ..util.progress import progress as new_bar
 from .ipython import get_shell
 from .messaging.engines import EngineEvent, EngineTable
+from .messaging.interrupts import InterruptsHeld
 from .messaging.resolving import SafeFuture, resolve
 
 
@@ -131,7 +132,8 @@ def progress_bar(total: int, desc: str, unit: str, widget: bool | None = None) -
     widget : bool, optional
         Whether it is a notebook widget; by default in a notebook that can show one.
     """
-    return new_bar(total=total, desc=desc, unit=unit, widget=widget)
+    with InterruptsHeld():  # tqdm keeps a bar that is half made, and stumbles over it later
+        return new_bar(total=total, desc=desc, unit=unit, widget=widget)
 
 
 def show_progress(

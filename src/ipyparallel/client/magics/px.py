@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -24,7 +24,7 @@ from ..waiting import progress_bar
 if TYPE_CHECKING:
     from ..client import Client
 
-#: Seconds that interrupted engines have to say so, before a time-out is reported.
+#: Seconds that interrupted engines have to say so, before the prompt comes back.
 _LAST_WORDS = 5.0
 
 #: Seconds between updates of the progress bar.
@@ -44,7 +44,7 @@ class Run:
     progress_after : float
         Seconds after which there is a bar; negative: none.
     signal : str or int
-        What Ctrl-C sends to the engines; 0: nothing, and it stops waiting.
+        What Ctrl-C sends to the engines; 0: nothing, they go on.
     timeout : float, optional
         Seconds after which the engines are interrupted.
     """
@@ -67,6 +67,8 @@ class Run:
         self._timeout = timeout
         #: The engines that have not ended in time.
         self._late: list[int] = []
+        #: Whether the user has left them to themselves.
+        self._left = False
 
     def wait(self, result: AsyncResult) -> None:
         """Wait for the end, and show what there is to show.
@@ -79,8 +81,6 @@ class Run:
             The code failed.
         TimeoutError
             It took too long.
-        KeyboardInterrupt
-            The user does not want to wait for the engines.
         """
         live = result.stream_output() if self._stream else None
         with ExitStack() as stack:
@@ -92,6 +92,8 @@ class Run:
         elif live is None:
             with result.stream_output():  # what there is so far
                 pass
+        if self._left:
+            return
         if not in_time:
             raise shown_in_one_line(TimeoutError(self._too_long(result)))
         self._raise_failures(result, live)
@@ -106,19 +108,25 @@ class Run:
             try:
                 ended = _wait(result, limit, bar_at, stack)
             except KeyboardInterrupt:
-                if not self._signal:
-                    raise
-                with bars_hidden():
-                    print(  # noqa: T201
-                        f"Received Keyboard Interrupt. Sending signal {self._signal} to engines...",
-                        file=sys.stderr,
-                    )
-                self._interrupt(result, self._signal)
-                ended = _wait(result, limit, None, stack)
-            if not ended:
+                ended = self._interrupted(result, stack)
+            if not ended and not self._left:
                 self._late = _engines_of(_running(result))
                 self._interrupt(result, self._signal or "SIGINT")
                 result.wait(_LAST_WORDS)
+        return ended
+
+    def _interrupted(self, result: AsyncResult, stack: ExitStack) -> bool:
+        """Ctrl-C was pressed: pass it on, and do not wait for ever for what comes of it."""
+        _say(f"Received Keyboard Interrupt. Sending signal {self._signal} to engines...")
+        ended = False
+        with suppress(KeyboardInterrupt):  # a second one means: do not wait at all
+            if self._signal:
+                self._interrupt(result, self._signal)
+                ended = _wait(result, time.monotonic() + _LAST_WORDS, None, stack)
+        if not ended:
+            self._left = True
+            if still := _engines_of(_running(result)):
+                _say(f"Engine(s) {still} still run it.")
         return ended
 
     def _interrupt(self, result: AsyncResult, signal: str | int) -> None:
@@ -168,6 +176,11 @@ def _wait(result: AsyncResult, limit: float | None, bar_at: float | None, stack:
     if bar is not None:
         bar.update(result.progress - bar.n)
     return True
+
+
+def _say(text: str) -> None:
+    with bars_hidden():
+        print(text, file=sys.stderr)  # noqa: T201
 
 
 def _running(result: AsyncResult) -> list[MessageFuture]:

@@ -181,12 +181,9 @@ class Dispatcher:
         task = None
         try:
             task = self._task_of(message)
-            if msg_type == "status":
-                if task is not None:
-                    self._status(task, message)
-                return
             if task is not None:
-                self._record(task, message)
+                handle = self._status if msg_type == "status" else self._record
+                handle(task, message)
         except BaseException as e:  # noqa: BLE001  (unpickling published data may raise anything)
             _log.warning("Dropped a %s message: %s: %s", msg_type, type(e).__name__, e)
         if task is not None:
