@@ -51,11 +51,18 @@ class Tap:
             self._task.iopub_callbacks.remove(self._on_message)
 
     def _replay(self, record: _Record) -> None:
-        for stream, (text, _) in record.streams.items():
-            if text:
-                self._put(stream, text)
-        for content in record.outputs:
+        texts = {stream: text for stream, (text, _) in record.streams.items()}
+        shown = dict.fromkeys(texts, 0)
+        for content, mark in zip(record.outputs, record.marks, strict=False):
+            for stream, text in texts.items():
+                # where lines were overwritten the places do not hold; then it comes a bit early
+                if part := text[shown[stream] : mark.get(stream, 0)]:
+                    self._put(stream, part)
+                    shown[stream] += len(part)
             self._put("update" if is_update(content) else "display", content)
+        for stream, text in texts.items():
+            if part := text[shown[stream] :]:
+                self._put(stream, part)
         if record.known["execute_result"]:
             self._put("result", record.known["execute_result"])
         if record.known["error"]:
@@ -108,6 +115,7 @@ class _Record:
         metadata = task.metadata
         self.known = {key: metadata[key] for key in ("execute_result", "error")}
         self.outputs = list(metadata["outputs"])
+        self.marks = list(task.display_marks)
 
     def includes(self, kind: str, content: Mapping[str, Any]) -> bool:
         """Whether it includes this message, which is the last that was recorded until now."""

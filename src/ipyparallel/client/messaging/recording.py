@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...protocol.session import Message
 from ...serialize.exceptions import read_exception
@@ -34,14 +34,15 @@ class StreamText:
         Most characters that are kept; the rest is only said to be missing.
     """
 
-    __slots__ = ("_done", "_length", "_limit", "_line", "_lock", "_published", "pieces")
+    __slots__ = ("_done", "_limit", "_line", "_lock", "_published", "length", "pieces")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._done: list[str] = []
         #: Pieces of the last line, which may yet be overwritten.
         self._line: list[str] = []
-        self._length = 0
+        #: How many characters were written, overwritten ones included.
+        self.length = 0
         self._published = 0
         #: How many pieces were written.
         self.pieces = 0
@@ -55,11 +56,11 @@ class StreamText:
             self._write(text)
 
     def _write(self, text: str) -> None:
-        if self._length > self._limit:
+        if self.length > self._limit:
             return
-        self._length += len(text)
-        if self._length > self._limit:
-            kept = len(text) - (self._length - self._limit)
+        self.length += len(text)
+        if self.length > self._limit:
+            kept = len(text) - (self.length - self._limit)
             text = f"{text[:kept]}\n[the output is longer than {self._limit} characters: cut here]"
         lines, newline, line = text.rpartition("\n")
         if newline:
@@ -76,7 +77,7 @@ class StreamText:
         Putting a long text together for each small piece would take time that grows with its
         square.
         """
-        return self._length < _SHORT or self._length > self._published * 1.125
+        return self.length < _SHORT or self.length > self._published * 1.125
 
     def read(self) -> str:
         """The whole text."""
@@ -85,7 +86,7 @@ class StreamText:
     def snapshot(self) -> tuple[str, int]:
         """The whole text, and of how many pieces it is."""
         with self._lock:
-            self._published = self._length
+            self._published = self.length
             done = "".join(self._done)
             self._done = [done]
             return done + "".join(self._line), self.pieces
@@ -167,7 +168,7 @@ class Recorder:
 
     def _display_data(self, task: MessageFuture, message: Message) -> None:
         if self._has_room(task, message):
-            task.metadata["outputs"].append(message.content())
+            _append(task, message.content())
 
     def _update_display_data(self, task: MessageFuture, message: Message) -> None:
         if not self._has_room(task, message):
@@ -178,7 +179,7 @@ class Recorder:
         for place in places:
             outputs[place] = {**content, "update": is_update(outputs[place])}
         if not places:
-            outputs.append({**content, "update": True})
+            _append(task, {**content, "update": True})
 
     def _has_room(self, task: MessageFuture, message: Message) -> bool:
         """Whether rich output of that size is still kept; if not, a text in its place says so."""
@@ -188,8 +189,13 @@ class Recorder:
         if task.rich_output <= self.limit:
             return True
         text = f"[the rich output is larger than {self.limit} bytes: cut here]"
-        task.metadata["outputs"].append({"data": {"text/plain": text}, "metadata": {}})
+        _append(task, {"data": {"text/plain": text}, "metadata": {}})
         return False
 
     def _data(self, task: MessageFuture, message: Message) -> None:
         task.metadata["data"].update(deserialize(message.buffers))
+
+
+def _append(task: MessageFuture, content: dict[str, Any]) -> None:
+    task.display_marks.append({name: stream.length for name, stream in task.streams.items()})
+    task.metadata["outputs"].append(content)

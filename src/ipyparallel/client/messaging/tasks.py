@@ -62,6 +62,8 @@ class MessageFuture(SafeFuture):
         #: What streams have written, by their names, and how many bytes of rich output came.
         self.streams: dict[str, StreamText] = {}
         self.rich_output = 0
+        #: For each of what was displayed, how many characters each stream had written before.
+        self.display_marks: list[dict[str, int]] = []
         self._metadata: Metadata | None = None
         self._output: Future[None] | None = None
 

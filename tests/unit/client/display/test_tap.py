@@ -189,3 +189,25 @@ def test_opened_while_another_thread_records(task: Task) -> None:
     writer.join()
     assert taps
     assert all("".join(text) == whole for text in texts)
+
+
+def test_what_came_before_is_passed_on_in_its_order(
+    task: Task, tap: Tap, passed_on: list[Any]
+) -> None:
+    task.writes("first\n")
+    task.shows("display_data", displayed("one", "1"))
+    task.writes("second\n")
+    task.writes("oops\n", "stderr")
+    task.shows("display_data", displayed("two", "2"))
+    task.shows("display_data", displayed("three", "3"))
+    task.writes("last")
+    tap.open()
+    assert passed_on == [
+        ("stdout", "first\n"),
+        ("display", displayed("one", "1")),
+        ("stdout", "second\n"),
+        ("stderr", "oops\n"),
+        ("display", displayed("two", "2")),
+        ("display", displayed("three", "3")),
+        ("stdout", "last"),
+    ]
