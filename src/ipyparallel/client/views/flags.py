@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -90,6 +91,13 @@ class Flags(HasTraits):
             yield self.set_flags(**flags)
         finally:
             self.set_flags(**saved)
+
+    def _with_flags(self, **flags: Any) -> Self:
+        """A twin with other flags: what is submitted through it counts as this view's.
+
+        For one call; this view stays as it is for the other threads that use it.
+        """
+        return copy.copy(self).set_flags(**flags)
 
     def _targets(self, targets: Any) -> Any:
         return self.targets if targets is None else targets
