@@ -31,7 +31,9 @@ class Flags(HasTraits):
     """What a view is, apart from what it does: its client, engines, flags and history."""
 
     block = Flag(False, help="Whether calls wait for their results.")
-    track = Bool(False, help="Accepted for compatibility; large buffers are never copied.")
+    track = Bool(
+        False, help="Whether results tell (`sent`) when the memory of large arguments is free."
+    )
     targets = AnyTrait(help="The engines.")
     label = Unicode(None, allow_none=True, help="Given to all tasks.")
 
