@@ -478,6 +478,44 @@ def test_what_is_left_of_a_composite_error_is_one_again():
     assert raised.value.msg == "in f"
 
 
+@pytest.mark.parametrize(("again", "left"), [(False, ["V"]), (True, ["Z", "V", "Z"])])
+def test_what_is_not_handled_of_a_composite_error_is_raised_on(again, left):
+    zero = unwrap_exception(describe_exception(ZeroDivisionError("Z"), ["Traceback"], INFO))
+    value = unwrap_exception(describe_exception(ValueError("V"), ["Traceback"], INFO))
+
+    def handle():
+        try:
+            raise CompositeError("in f", [zero, value, zero])
+        except* ZeroDivisionError:
+            if again:
+                raise
+
+    with pytest.raises(CompositeError) as raised:
+        handle()
+    assert [one.evalue for one in raised.value.exceptions] == left
+
+
+def test_a_composite_error_leaves_its_failures_as_they_are():
+    alone = [
+        unwrap_exception(
+            describe_exception(one, ["Traceback:", "  remote line"], INFO), original=one
+        )
+        for one in [OSError(2, "missing", f"file {i}") for i in range(6)]
+    ]
+    alone[5].add_note("a note")
+    several = CompositeError("in f", alone)
+    nested = CompositeError("in g", [*alone, *several.exceptions])
+    for one in alone:
+        assert "remote line" in shown(one)
+    assert shown(several).count("remote line") == shown(nested).count("remote line") == 4
+    copy = several.exceptions[5]
+    assert isinstance(copy, type(alone[5]))
+    assert copy.args == alone[5].args
+    assert (copy.errno, copy.filename, copy.original) == (2, "file 5", alone[5].original)
+    assert (str(copy), copy.traceback) == (str(alone[5]), alone[5].traceback)
+    assert copy.__notes__ == ["a note"]
+
+
 def test_a_composite_error_needs_a_failure():
     with pytest.raises(ValueError, match="non-empty"):
         CompositeError("in f", [])

@@ -275,9 +275,7 @@ class CompositeError(RemoteError, ExceptionGroup[Exception]):
     def __new__(cls, message: str, elist: Iterable[Failure | Exception]) -> Self:
         """Make the group."""
         exceptions = [_as_exception(failure) for failure in elist]
-        for place, exception in enumerate(exceptions):
-            if isinstance(exception, RemoteError):
-                exception._place = place
+        _number(exceptions)
         return super().__new__(cls, message, exceptions)
 
     def __init__(self, message: str, elist: Iterable[Failure | Exception]) -> None:
@@ -290,7 +288,11 @@ class CompositeError(RemoteError, ExceptionGroup[Exception]):
 
     def derive(self, excs: Sequence[Exception]) -> CompositeError:  # type: ignore[override]
         """A group like this of other failures; ``except*`` makes these."""
-        return CompositeError(self.msg, excs)
+        # not of copies: Python tells by their identity which of them were not handled
+        group = super().__new__(CompositeError, self.msg, excs)
+        CompositeError.__init__(group, self.msg, excs)
+        _number(excs)
+        return group
 
     @property
     def message(self) -> str:
@@ -323,15 +325,7 @@ class CompositeError(RemoteError, ExceptionGroup[Exception]):
         except IndexError:
             n = len(self.exceptions)
             raise IndexError(f"no exception {excid}: there are {n} (0 to {n - 1})") from None
-        ename, evalue, traceback, info = _as_failure(exception)
-        return remote_error(
-            ename,
-            evalue,
-            traceback,
-            info,
-            kind=getattr(exception, "_kind", type(exception)),
-            original=getattr(exception, "original", exception),
-        )
+        return _as_remote(exception)
 
     def render_traceback(self, excid: int | None = None) -> list[str]:
         """The tracebacks as lines.
@@ -378,10 +372,40 @@ class CompositeError(RemoteError, ExceptionGroup[Exception]):
 
 
 def _as_exception(failure: Failure | Exception) -> Exception:
+    """What a group holds: of remote errors copies, since how one is shown depends on its place."""
+    if isinstance(failure, RemoteError):
+        return _copied(failure) if failure.traceback else failure
     if isinstance(failure, Exception):
         return failure
     ename, evalue, traceback, info = failure
     return remote_error(ename, evalue, traceback, info, kind=known_type(ename))
+
+
+def _copied(error: RemoteError) -> RemoteError:
+    copy = _as_remote(error)
+    _copy_state(error, copy)
+    for name in ("args", "__cause__", "__context__", "__suppress_context__", "__traceback__"):
+        setattr(copy, name, getattr(error, name))
+    return copy
+
+
+def _as_remote(exception: Exception) -> RemoteError:
+    """A new error that tells of the same failure."""
+    ename, evalue, traceback, info = _as_failure(exception)
+    return remote_error(
+        ename,
+        evalue,
+        traceback,
+        info,
+        kind=getattr(exception, "_kind", type(exception)),
+        original=getattr(exception, "original", exception),
+    )
+
+
+def _number(exceptions: Sequence[Exception]) -> None:
+    for place, exception in enumerate(exceptions):
+        if isinstance(exception, RemoteError):
+            exception._place = place
 
 
 def _as_failure(exception: Exception) -> Failure:
