@@ -430,6 +430,50 @@ def test_a_class_that_cannot_be_combined_gives_a_plain_remote_error():
     assert str(one) == "[0:apply] Sealed: here"
 
 
+class Own(Exception):
+    """Has properties with the names of ours."""
+
+    engine_info = ename = evalue = traceback = original = property(lambda self: "its own")
+
+
+class Fixed(Exception):
+    def __setattr__(self, name, value):
+        raise AttributeError(f"cannot set {name}")
+
+
+class Args(Exception):
+    args = property(lambda self: ("its own",))
+
+
+class Exits(Exception):
+    """May be raised once, and not be made again."""
+
+    allowed = 1
+
+    def __new__(cls, *args):
+        if not Exits.allowed:
+            raise SystemExit(3)
+        Exits.allowed -= 1
+        return super().__new__(cls, *args)
+
+
+def test_a_class_with_properties_named_like_ours_is_both():
+    one = unwrapped(Own("here"))
+    assert isinstance(one, Own)
+    assert str(one) == "[0:apply] Own: here"
+    assert "user code" in one.traceback
+    assert one.original.traceback == "its own"
+    assert "user code" in shown(CompositeError("in f", [one]))
+
+
+@pytest.mark.parametrize("kind", [Fixed, Args, Exits])
+def test_a_class_that_does_not_bear_it_gives_a_plain_remote_error(kind):
+    one = unwrapped(kind("here"))
+    assert type(one) is RemoteError
+    assert str(one).startswith(f"[0:apply] {kind.__name__}: ")
+    assert "user code" in one.traceback
+
+
 def test_a_remote_group_is_a_group():
     one = unwrapped(ExceptionGroup("two", [ValueError("a"), KeyError("b")]))
     assert isinstance(one, ExceptionGroup)

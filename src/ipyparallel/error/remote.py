@@ -56,13 +56,14 @@ class RemoteError(KernelError):
         The exception itself, with its arguments and attributes, if it could be sent.
     """
 
-    ename: str
-    evalue: str
-    traceback: str
-    engine_info: dict[str, Any]
+    # defaults, so that no property of a user's class takes their places
+    ename: str = ""
+    evalue: str = ""
+    traceback: str = ""
+    engine_info: dict[str, Any] = {}
     original: BaseException | None = None
 
-    #: Its place among those shown together, if it is one of several.
+    #: Its place in the group that holds it, if it is one of several.
     _place: int | None = None
     _notes: Sequence[str] = ()
 
@@ -145,29 +146,26 @@ def remote_error(
     original : BaseException, optional
         The original, whose attributes it takes over.
     """
-    error = _instance(kind, original)
-    if error is None:
-        return RemoteError(ename, evalue, traceback, engine_info)
-    RemoteError.__init__(error, ename, evalue, traceback, engine_info)
-    error.original = original
-    return error
+    if kind is not None and _can_be_both(kind):
+        try:
+            error = _instance(kind, original)  # type: ignore[arg-type]
+            RemoteError.__init__(error, ename, evalue, traceback, engine_info)
+            error.original = original
+        except BaseException:  # noqa: BLE001  (the class may be a user's, with a will of its own)
+            pass
+        else:
+            return error
+    return RemoteError(ename, evalue, traceback, engine_info)
 
 
-def _instance(
-    kind: type[BaseException] | None, original: BaseException | None
-) -> RemoteError | None:
-    """An empty instance of both types; None if there can be none."""
-    if kind is None or not _can_be_both(kind):
-        return None
-    try:
-        both = _both(kind)  # type: ignore[arg-type]
-        # that of MemoryError is for MemoryErrors only
-        new = Exception.__new__ if kind.__new__ is MemoryError.__new__ else both.__new__
-        error: RemoteError = new(both, *(original.args if original is not None else ()))
-        if original is not None:
-            _copy_state(original, error)
-    except Exception:  # noqa: BLE001  (the class may be a user's, with a will of its own)
-        return None
+def _instance(kind: type[Exception], original: BaseException | None) -> RemoteError:
+    """An empty instance of both types."""
+    both = _both(kind)  # type: ignore[arg-type]
+    # that of MemoryError is for MemoryErrors only
+    new = Exception.__new__ if kind.__new__ is MemoryError.__new__ else both.__new__
+    error: RemoteError = new(both, *(original.args if original is not None else ()))
+    if original is not None:
+        _copy_state(original, error)
     return error
 
 
