@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
+from types import FrameType
 from typing import Any
 
 import pytest
 
-from ipyparallel.client.display import LiveOutput, display_outputs
+from ipyparallel.client.display import LiveOutput, display_outputs, live
 from ipyparallel.client.display.waiting import wait_for_output
 from ipyparallel.client.messaging.execute_reply import ExecuteReply
 from ipyparallel.client.messaging.recording import StreamText
@@ -207,6 +210,43 @@ def test_what_cannot_be_shown_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_on(0, done=False, stdout="text")
     with pytest.raises(BrokenPipeError), LiveOutput([task]):
         pass
+
+
+def interrupted_at(step: int, task: MessageFuture) -> bool:
+    """Show a task's output; Ctrl-C before the line of the context that is run as the n-th."""
+    left, before = step, sys.gettrace()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename != live.__file__:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                signal.raise_signal(signal.SIGINT)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        with LiveOutput([task]):
+            pass
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_ctrl_c_at_any_moment_leaves_nothing_behind() -> None:
+    steps = 0
+    while interrupted_at(steps + 1, task := task_on(0)):
+        steps += 1
+        for thread in threading.enumerate():
+            if thread.name == "ipyparallel-output":
+                thread.join(10)
+                assert not thread.is_alive(), steps
+        assert task.iopub_callbacks == [], steps
+    assert steps > 20
 
 
 # ---- ExecuteReply
