@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...error import IPythonError, compose_exceptions
 from ..display import LiveOutput, display_outputs
+from ..display.waiting import announced, wait_for_output
 from ..messaging.interrupts import InterruptsHeld
 from ..messaging.tasks import MessageFuture
 from ..waiting import deadline_after, show_progress
 from .info import TaskInfo
-from .iteration import OUTPUT_GRACE, InTurnResult
+from .iteration import InTurnResult
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -167,7 +168,8 @@ class AsyncResult(TaskInfo, InTurnResult):
                 raise failure
         if not self.wait(timeout):
             raise TimeoutError("Result not ready.")
-        self._wait_for_announced_output(deadline)
+        # it takes another way than the reply that tells of it, and is near
+        wait_for_output(announced(self._children), deadline)
         if return_exceptions is None or return_exceptions == self._return_exceptions:
             return self.result()
         if not return_exceptions and (failure := self._failure(self._children)) is not None:
@@ -184,13 +186,6 @@ class AsyncResult(TaskInfo, InTurnResult):
             assert self._exception is not None
             raise self._exception
         return super().result()
-
-    def _wait_for_announced_output(self, deadline: float | None) -> None:
-        """Wait for the output that replies say there is: it takes another way, and is near."""
-        if all(child.output_done or child.output_expected is None for child in self._children):
-            return
-        left = OUTPUT_GRACE if deadline is None else deadline - time.monotonic()
-        self.wait_for_output(max(0.0, min(left, OUTPUT_GRACE)))
 
     @property
     def r(self) -> Any:
