@@ -111,7 +111,7 @@ class AsyncResult(TaskInfo, InTurnResult):
 
     def _whole(self) -> Any:
         """The result, with exceptions in the place of what failed."""
-        results = [_outcome(child) for child in self._children]
+        results = [outcome(child) for child in self._children]
         return results[0] if self._single else self._join(results)
 
     def _join(self, results: list[Any]) -> Any:
@@ -414,7 +414,7 @@ class AsyncResult(TaskInfo, InTurnResult):
             engine_id = child.metadata["engine_id"]
             if engine_id in by_engine:
                 raise ValueError(f"cannot make a dict: engine {engine_id} has several results")
-            by_engine[engine_id] = _outcome(child)
+            by_engine[engine_id] = outcome(child)
         return by_engine
 
     @property
@@ -434,7 +434,7 @@ class AsyncResult(TaskInfo, InTurnResult):
     def _items(self, child: MessageFuture) -> Iterator[Any]:
         if not self._return_exceptions and (error := self._failure([child])) is not None:
             raise error
-        yield _outcome(child)
+        yield outcome(child)
 
 
 class _Completion:
@@ -470,7 +470,8 @@ def _task(client: Client | None, child: MessageFuture | str) -> MessageFuture:
     return task
 
 
-def _outcome(child: MessageFuture) -> Any:
+def outcome(child: MessageFuture) -> Any:
+    """What a task that has ended returned, or what it failed with."""
     try:
         error = child.exception()
     except CancelledError as e:
