@@ -17,10 +17,11 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
+from ..ipython import get_kernel
 from ..messaging.execute_reply import ExecuteReply
 from ..messaging.interrupts import InterruptsHeld
 from ..messaging.tasks import MessageFuture
-from .screen import Screen, in_kernel
+from .screen import Screen
 from .tap import Put, Tap
 from .text import overwritten
 from .waiting import wait_for_output
@@ -126,7 +127,7 @@ class _Printer:
         self.failed: set[MessageFuture] = set()
         self.closing = threading.Event()
         self.problem: BaseException | None = None
-        self._page = _NotebookPage() if in_kernel() else _Page()
+        self._page = _Page() if get_kernel() is None else _NotebookPage()
 
     def putter(self, task: MessageFuture) -> Put:
         """What a tap of this task passes things on to."""
