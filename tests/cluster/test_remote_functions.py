@@ -72,6 +72,50 @@ def test_flags_hold_for_the_calls_alone(client: ipp.Client) -> None:
         view.remote(nonsense=1)(both)
 
 
+def test_a_call_leaves_the_view_as_it_is_for_others(client: ipp.Client) -> None:
+    view, seen = client[:], []
+
+    class Argument:
+        """Looks at the view in the middle of the call, as another thread might."""
+
+        def __reduce__(self):
+            seen.append((tuple(view.targets), view.block, view.label))
+            return int, ()
+
+    flags = {"block": True, "targets": [1], "label": "mine"}
+    assert view.remote(**flags)(both)(Argument()) == [2]
+    assert view.parallel(**flags)(as_it_is)([Argument()]) == [0]
+    assert set(seen) == {((0, 1), False, None)}
+
+
+def test_what_it_submits_is_of_the_view(client: ipp.Client, tmp_path) -> None:
+    def until_there(path):
+        import os
+        import time
+
+        while not os.path.exists(path):
+            time.sleep(0.01)
+        return [path]
+
+    gate = tmp_path / "gate"
+    for view in client[:], client.load_balanced_view():
+        other = client[:]
+        results = [
+            view.remote(label="mine")(until_there)(str(gate)),
+            view.parallel(label="mine")(until_there).map([str(gate)]),
+        ]
+        ids = [msg_id for result in results for msg_id in result.msg_ids]
+        assert view.history == ids
+        assert view.outstanding == set(ids)
+        assert not other.outstanding
+        assert not view.wait(timeout=0)
+        assert other.wait(timeout=0)
+        gate.touch()
+        assert view.wait(timeout=20)
+        assert not view.outstanding
+        gate.unlink()
+
+
 def test_it_looks_like_the_function(client: ipp.Client) -> None:
     for decorated in client[:].remote()(both), client[:].parallel()(both):
         assert decorated.__name__ == "both"

@@ -430,6 +430,50 @@ def test_a_class_that_cannot_be_combined_gives_a_plain_remote_error():
     assert str(one) == "[0:apply] Sealed: here"
 
 
+class Own(Exception):
+    """Has properties with the names of ours."""
+
+    engine_info = ename = evalue = traceback = original = property(lambda self: "its own")
+
+
+class Fixed(Exception):
+    def __setattr__(self, name, value):
+        raise AttributeError(f"cannot set {name}")
+
+
+class Args(Exception):
+    args = property(lambda self: ("its own",))
+
+
+class Exits(Exception):
+    """May be raised once, and not be made again."""
+
+    allowed = 1
+
+    def __new__(cls, *args):
+        if not Exits.allowed:
+            raise SystemExit(3)
+        Exits.allowed -= 1
+        return super().__new__(cls, *args)
+
+
+def test_a_class_with_properties_named_like_ours_is_both():
+    one = unwrapped(Own("here"))
+    assert isinstance(one, Own)
+    assert str(one) == "[0:apply] Own: here"
+    assert "user code" in one.traceback
+    assert one.original.traceback == "its own"
+    assert "user code" in shown(CompositeError("in f", [one]))
+
+
+@pytest.mark.parametrize("kind", [Fixed, Args, Exits])
+def test_a_class_that_does_not_bear_it_gives_a_plain_remote_error(kind):
+    one = unwrapped(kind("here"))
+    assert type(one) is RemoteError
+    assert str(one).startswith(f"[0:apply] {kind.__name__}: ")
+    assert "user code" in one.traceback
+
+
 def test_a_remote_group_is_a_group():
     one = unwrapped(ExceptionGroup("two", [ValueError("a"), KeyError("b")]))
     assert isinstance(one, ExceptionGroup)
@@ -476,6 +520,44 @@ def test_what_is_left_of_a_composite_error_is_one_again():
         handle_values()
     assert raised.value.elist == [failure(0)]
     assert raised.value.msg == "in f"
+
+
+@pytest.mark.parametrize(("again", "left"), [(False, ["V"]), (True, ["Z", "V", "Z"])])
+def test_what_is_not_handled_of_a_composite_error_is_raised_on(again, left):
+    zero = unwrap_exception(describe_exception(ZeroDivisionError("Z"), ["Traceback"], INFO))
+    value = unwrap_exception(describe_exception(ValueError("V"), ["Traceback"], INFO))
+
+    def handle():
+        try:
+            raise CompositeError("in f", [zero, value, zero])
+        except* ZeroDivisionError:
+            if again:
+                raise
+
+    with pytest.raises(CompositeError) as raised:
+        handle()
+    assert [one.evalue for one in raised.value.exceptions] == left
+
+
+def test_a_composite_error_leaves_its_failures_as_they_are():
+    alone = [
+        unwrap_exception(
+            describe_exception(one, ["Traceback:", "  remote line"], INFO), original=one
+        )
+        for one in [OSError(2, "missing", f"file {i}") for i in range(6)]
+    ]
+    alone[5].add_note("a note")
+    several = CompositeError("in f", alone)
+    nested = CompositeError("in g", [*alone, *several.exceptions])
+    for one in alone:
+        assert "remote line" in shown(one)
+    assert shown(several).count("remote line") == shown(nested).count("remote line") == 4
+    copy = several.exceptions[5]
+    assert isinstance(copy, type(alone[5]))
+    assert copy.args == alone[5].args
+    assert (copy.errno, copy.filename, copy.original) == (2, "file 5", alone[5].original)
+    assert (str(copy), copy.traceback) == (str(alone[5]), alone[5].traceback)
+    assert copy.__notes__ == ["a note"]
 
 
 def test_a_composite_error_needs_a_failure():

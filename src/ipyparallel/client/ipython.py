@@ -14,6 +14,14 @@ def get_shell() -> Any:
     return None if ipython is None else ipython.get_ipython()
 
 
+def get_kernel() -> Any:
+    """The Jupyter kernel this code runs in, whose output is shown in the cells of a frontend.
+
+    None if it runs elsewhere.
+    """
+    return getattr(get_shell(), "kernel", None)
+
+
 def show_remote_errors(shell: Any) -> None:
     """Have IPython show remote errors by their remote tracebacks.
 

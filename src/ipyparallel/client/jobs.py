@@ -13,6 +13,7 @@ from .messaging.history import History
 from .messaging.messenger import Messenger
 from .messaging.tasks import MessageFuture, TaskTable
 from .results import AsyncResult
+from .results.result import outcome
 from .targets import Targets
 from .waiting import deadline_after, show_progress
 
@@ -71,10 +72,10 @@ class _ByTask(Mapping[str, Any]):
         return repr(dict(self))
 
 
-def _outcome(task: MessageFuture) -> Any:
+def _result(task: MessageFuture) -> Any:
     if not task.done():
         raise KeyError(f"{task.msg_id} has no result yet")
-    return task.exception() or task.result()
+    return outcome(task)
 
 
 class TaskMethods:
@@ -96,7 +97,7 @@ class TaskMethods:
     @property
     def results(self) -> Mapping[str, Any]:
         """Results by message id, of the tasks that somebody still holds."""
-        return _ByTask(self._messenger.tasks, _outcome)
+        return _ByTask(self._messenger.tasks, _result)
 
     @property
     def metadata(self) -> Mapping[str, Any]:

@@ -89,8 +89,7 @@ class RemoteFunction:
     def __init__(
         self, view: View, f: Callable[..., Any], block: bool | None = None, **flags: Any
     ) -> None:
-        with view.temp_flags(**flags):
-            pass  # raises what is wrong with them now rather than at the first call
+        view._with_flags(**flags)  # raises what is wrong with them now, not at the first call
         check_callable(f)
         self.view = view
         self.func = f
@@ -107,8 +106,8 @@ class RemoteFunction:
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the function on the engines."""
         block = self.view.block if self.block is None else self.block
-        with self.view.temp_flags(**{**self.flags, "block": block}):
-            return self.view.apply(self.func, *args, **kwargs)
+        view = self.view._with_flags(**{**self.flags, "block": block})
+        return view.apply(self.func, *args, **kwargs)
 
 
 class ParallelFunction(RemoteFunction):
@@ -193,14 +192,13 @@ class ParallelFunction(RemoteFunction):
         return self._share_out(MapCall(self.func), inputs_of_map(sequences))
 
     def _share_out(self, call: Any, inputs: list[Any]) -> Any:
-        with self.view.temp_flags(**self.flags):
-            return self.view._share_out(
-                call,
-                inputs,
-                name=self.__name__,
-                dist=self.dist,
-                block=bool(self.block),
-                chunksize=self.chunksize,
-                ordered=self.ordered,
-                return_exceptions=self.return_exceptions,
-            )
+        return self.view._with_flags(**self.flags)._share_out(
+            call,
+            inputs,
+            name=self.__name__,
+            dist=self.dist,
+            block=bool(self.block),
+            chunksize=self.chunksize,
+            ordered=self.ordered,
+            return_exceptions=self.return_exceptions,
+        )

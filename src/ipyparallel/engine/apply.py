@@ -17,7 +17,7 @@ from ..protocol.messages import (
 )
 from ..protocol.session import Message, Session, utc_date
 from ..serialize.apply import unpack_call
-from ..serialize.culprits import find
+from ..serialize.culprits import find, name_of
 from ..serialize.functions import LoadedFunctions
 from ..serialize.limits import check_size
 from .forked import exit_if_forked
@@ -149,11 +149,10 @@ def _pack(result: Any, func: Any, pack: Callable[[Any], list[Any]]) -> list[Any]
     try:
         return pack(result)
     except Exception as e:
-        name = getattr(func, "__qualname__", None) or getattr(func, "__name__", None) or repr(func)
         where, part, error = find("", result, pack) or ("", result, e)
         what = f"returned a {type(result).__name__}"
         if where:
             what += f", in which {where} is a {type(part).__name__}"
         raise UnpicklableResult(
-            f"{name} {what}, which cannot be pickled: {type(error).__name__}: {error}"
+            f"{name_of(func)} {what}, which cannot be pickled: {type(error).__name__}: {error}"
         ) from e

@@ -56,13 +56,14 @@ class RemoteError(KernelError):
         The exception itself, with its arguments and attributes, if it could be sent.
     """
 
-    ename: str
-    evalue: str
-    traceback: str
-    engine_info: dict[str, Any]
+    # defaults, so that no property of a user's class takes their places
+    ename: str = ""
+    evalue: str = ""
+    traceback: str = ""
+    engine_info: dict[str, Any] = {}
     original: BaseException | None = None
 
-    #: Its place among those shown together, if it is one of several.
+    #: Its place in the group that holds it, if it is one of several.
     _place: int | None = None
     _notes: Sequence[str] = ()
 
@@ -145,29 +146,26 @@ def remote_error(
     original : BaseException, optional
         The original, whose attributes it takes over.
     """
-    error = _instance(kind, original)
-    if error is None:
-        return RemoteError(ename, evalue, traceback, engine_info)
-    RemoteError.__init__(error, ename, evalue, traceback, engine_info)
-    error.original = original
-    return error
+    if kind is not None and _can_be_both(kind):
+        try:
+            error = _instance(kind, original)  # type: ignore[arg-type]
+            RemoteError.__init__(error, ename, evalue, traceback, engine_info)
+            error.original = original
+        except BaseException:  # noqa: BLE001  (the class may be a user's, with a will of its own)
+            pass
+        else:
+            return error
+    return RemoteError(ename, evalue, traceback, engine_info)
 
 
-def _instance(
-    kind: type[BaseException] | None, original: BaseException | None
-) -> RemoteError | None:
-    """An empty instance of both types; None if there can be none."""
-    if kind is None or not _can_be_both(kind):
-        return None
-    try:
-        both = _both(kind)  # type: ignore[arg-type]
-        # that of MemoryError is for MemoryErrors only
-        new = Exception.__new__ if kind.__new__ is MemoryError.__new__ else both.__new__
-        error: RemoteError = new(both, *(original.args if original is not None else ()))
-        if original is not None:
-            _copy_state(original, error)
-    except Exception:  # noqa: BLE001  (the class may be a user's, with a will of its own)
-        return None
+def _instance(kind: type[Exception], original: BaseException | None) -> RemoteError:
+    """An empty instance of both types."""
+    both = _both(kind)  # type: ignore[arg-type]
+    # that of MemoryError is for MemoryErrors only
+    new = Exception.__new__ if kind.__new__ is MemoryError.__new__ else both.__new__
+    error: RemoteError = new(both, *(original.args if original is not None else ()))
+    if original is not None:
+        _copy_state(original, error)
     return error
 
 
@@ -275,9 +273,7 @@ class CompositeError(RemoteError, ExceptionGroup[Exception]):
     def __new__(cls, message: str, elist: Iterable[Failure | Exception]) -> Self:
         """Make the group."""
         exceptions = [_as_exception(failure) for failure in elist]
-        for place, exception in enumerate(exceptions):
-            if isinstance(exception, RemoteError):
-                exception._place = place
+        _number(exceptions)
         return super().__new__(cls, message, exceptions)
 
     def __init__(self, message: str, elist: Iterable[Failure | Exception]) -> None:
@@ -290,7 +286,11 @@ class CompositeError(RemoteError, ExceptionGroup[Exception]):
 
     def derive(self, excs: Sequence[Exception]) -> CompositeError:  # type: ignore[override]
         """A group like this of other failures; ``except*`` makes these."""
-        return CompositeError(self.msg, excs)
+        # not of copies: Python tells by their identity which of them were not handled
+        group = super().__new__(CompositeError, self.msg, excs)
+        CompositeError.__init__(group, self.msg, excs)
+        _number(excs)
+        return group
 
     @property
     def message(self) -> str:
@@ -323,15 +323,7 @@ class CompositeError(RemoteError, ExceptionGroup[Exception]):
         except IndexError:
             n = len(self.exceptions)
             raise IndexError(f"no exception {excid}: there are {n} (0 to {n - 1})") from None
-        ename, evalue, traceback, info = _as_failure(exception)
-        return remote_error(
-            ename,
-            evalue,
-            traceback,
-            info,
-            kind=getattr(exception, "_kind", type(exception)),
-            original=getattr(exception, "original", exception),
-        )
+        return _as_remote(exception)
 
     def render_traceback(self, excid: int | None = None) -> list[str]:
         """The tracebacks as lines.
@@ -378,10 +370,40 @@ class CompositeError(RemoteError, ExceptionGroup[Exception]):
 
 
 def _as_exception(failure: Failure | Exception) -> Exception:
+    """What a group holds: of remote errors copies, since how one is shown depends on its place."""
+    if isinstance(failure, RemoteError):
+        return _copied(failure) if failure.traceback else failure
     if isinstance(failure, Exception):
         return failure
     ename, evalue, traceback, info = failure
     return remote_error(ename, evalue, traceback, info, kind=known_type(ename))
+
+
+def _copied(error: RemoteError) -> RemoteError:
+    copy = _as_remote(error)
+    _copy_state(error, copy)
+    for name in ("args", "__cause__", "__context__", "__suppress_context__", "__traceback__"):
+        setattr(copy, name, getattr(error, name))
+    return copy
+
+
+def _as_remote(exception: Exception) -> RemoteError:
+    """A new error that tells of the same failure."""
+    ename, evalue, traceback, info = _as_failure(exception)
+    return remote_error(
+        ename,
+        evalue,
+        traceback,
+        info,
+        kind=getattr(exception, "_kind", type(exception)),
+        original=getattr(exception, "original", exception),
+    )
+
+
+def _number(exceptions: Sequence[Exception]) -> None:
+    for place, exception in enumerate(exceptions):
+        if isinstance(exception, RemoteError):
+            exception._place = place
 
 
 def _as_failure(exception: Exception) -> Failure:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from .culprits import find
+from .culprits import find, name_of
 from .functions import LoadedFunctions, PickledFunctions
 from .pickler import PROTOCOL, deserialize, is_plain, serialize, user_namespace
 from .serialize import serialize_object, unpack_apply_message
@@ -44,7 +44,7 @@ def pack_call(
     try:
         function_frames = functions.frames(func)
     except Exception as e:
-        raise _unpicklable(f"the function {_name(func)}", func, e) from e
+        raise _unpicklable(f"the function {name_of(func)}", func, e) from e
     content = (
         _CONTENT_ONE
         if len(function_frames) == 1
@@ -62,7 +62,7 @@ def _pack_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any], func: Any)
     try:
         return serialize((args, dict(kwargs)))
     except Exception as e:
-        raise _unpicklable_argument(args, kwargs, e, f" for {_name(func)}") from e
+        raise _unpicklable_argument(args, kwargs, e, f" for {name_of(func)}") from e
 
 
 def _unpicklable_argument(
@@ -87,10 +87,6 @@ def _unpicklable(name: str, obj: Any, error: Exception, where: str = "") -> Type
 
 def _cannot(what: str, error: Exception, where: str) -> TypeError:
     return TypeError(f"cannot pickle {what}{where}: {type(error).__name__}: {error}")
-
-
-def _name(func: Any) -> str:
-    return str(getattr(func, "__qualname__", None) or repr(func))
 
 
 #: What is called, with what, and what makes frames of the result.

@@ -1,4 +1,4 @@
-"""Which part of an object it is that cannot be pickled."""
+"""What it is that cannot be sent: names for functions, and for the parts of objects."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from typing import Any
 #: How deep to look, and at how many parts of each.
 _DEPTH = 8
 _PARTS = 10_000
+
+
+def name_of(func: Any) -> str:
+    """What to call a function, or what stands for one, in an error."""
+    return str(getattr(func, "__qualname__", None) or getattr(func, "__name__", None) or repr(func))
 
 
 def find(path: str, obj: Any, pickles: Callable[[Any], Any]) -> tuple[str, Any, Exception] | None:

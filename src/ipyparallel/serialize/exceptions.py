@@ -41,6 +41,6 @@ def _original(text: Any) -> BaseException | None:
         return None
     try:
         original = pickle.loads(base64.b64decode(text))
-    except Exception:  # noqa: BLE001  (a class that is not known here, or does not unpickle)
+    except BaseException:  # noqa: BLE001  (a class that is not known here, or raises SystemExit)
         return None
     return original if isinstance(original, BaseException) else None

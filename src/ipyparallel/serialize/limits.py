@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from ..error import MessageTooLarge
+from .culprits import name_of
 
 #: No message up to this size (bytes) is too large for any machine, so nobody has to look.
 _ALWAYS_FITS = 1 << 28
@@ -37,17 +38,13 @@ def check_size(frames: Sequence[Any], limit: int | None, func: Any, setting: str
     most = _default_limit() if limit is None else limit
     if size <= most:
         return
-    name = func if isinstance(func, str) else _name(func)
+    name = func if isinstance(func, str) else name_of(func)
     what = "the result of" if setting.startswith("IPEngine") else "the call of"
     raise MessageTooLarge(
         f"{what} {name} has {size:,} bytes, and {setting} is {most:,}; nothing was sent."
         " Send it in parts, have engines read it from a file or keep it in their namespace, or"
         " raise the limit (0: none)"
     )
-
-
-def _name(func: Any) -> str:
-    return str(getattr(func, "__qualname__", None) or getattr(func, "__name__", None) or repr(func))
 
 
 @cache

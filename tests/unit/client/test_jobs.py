@@ -1,8 +1,11 @@
-"""What names tasks."""
+"""What names tasks, and what they are found with."""
+
+from types import SimpleNamespace
 
 import pytest
 
-from ipyparallel.client.jobs import msg_ids_of
+from ipyparallel.client.jobs import TaskMethods, msg_ids_of
+from ipyparallel.client.messaging.tasks import TaskTable
 from ipyparallel.client.results import AsyncResult
 
 HISTORY = ["a", "b", "c"]
@@ -40,3 +43,17 @@ def test_other_things_name_no_task(jobs):
 def test_a_place_that_the_history_does_not_have_is_an_index_error():
     with pytest.raises(IndexError):
         msg_ids_of(7, HISTORY)
+
+
+def test_a_failure_is_found_whatever_its_truth_is(tasks):
+    class NoParts(Exception):
+        def __len__(self):
+            return 0
+
+    client = TaskMethods()
+    client._messenger = SimpleNamespace(tasks=TaskTable())
+    client._messenger.tasks.add(task := tasks.make())
+    with pytest.raises(KeyError, match="no result yet"):
+        client.results[task.msg_id]
+    tasks.fail(task, error := NoParts())
+    assert client.results[task.msg_id] is error

@@ -1,5 +1,6 @@
 """Exceptions inside an error reply."""
 
+import sys
 import threading
 
 import pytest
@@ -53,10 +54,16 @@ class DoesNotUnpickle(Exception):
         return int, ("no number",)
 
 
-def test_one_that_cannot_be_unpickled_is_told_by_name():
-    one = across(DoesNotUnpickle("here"))
+class EndsTheProgram(Exception):
+    def __reduce__(self):
+        return sys.exit, (3,)
+
+
+@pytest.mark.parametrize("kind", [DoesNotUnpickle, EndsTheProgram])
+def test_one_that_cannot_be_unpickled_is_told_by_name(kind):
+    one = across(kind("here"))
     assert type(one) is RemoteError
-    assert str(one) == "[0:apply] DoesNotUnpickle: here"
+    assert str(one) == f"[0:apply] {kind.__name__}: here"
 
 
 @pytest.mark.parametrize("text", ["not base64", "AAAA", 3, None, ""])

@@ -12,15 +12,18 @@ import contextvars
 import queue
 import sys
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
+from ..ipython import get_kernel
 from ..messaging.execute_reply import ExecuteReply
+from ..messaging.interrupts import InterruptsHeld
 from ..messaging.recording import overwritten
 from ..messaging.tasks import MessageFuture
-from .screen import Screen, in_kernel
-from .tap import Tap
+from .screen import Screen
+from .tap import Put, Tap
 from .waiting import wait_for_output
 
 #: Something that a task has shown; see `tap.Put`.
@@ -43,27 +46,29 @@ class LiveOutput:
     """
 
     def __init__(self, tasks: Sequence[MessageFuture]) -> None:
-        self.failed: set[MessageFuture] = set()
         self._tasks = tasks
-        self._queue: queue.SimpleQueue[Shown | None] = queue.SimpleQueue()
-        self._closing = threading.Event()
-        self._taps = [Tap(task, self._putter(task)) for task in tasks]
-        self._page = _NotebookPage() if in_kernel() else _Page()
-        self._problem: BaseException | None = None
+        self._printer = _Printer()
+        self.failed = self._printer.failed
         self._thread: threading.Thread | None = None
 
-    def _putter(self, task: MessageFuture) -> Any:
-        return lambda kind, what: self._queue.put((task, kind, what))
-
     def __enter__(self) -> LiveOutput:
-        context = contextvars.copy_context()
-        self._thread = threading.Thread(
-            target=context.run, args=(self._print,), name="ipyparallel-output", daemon=True
+        printer = self._printer
+        taps = [Tap(task, printer.putter(task)) for task in self._tasks]
+        thread = threading.Thread(
+            target=contextvars.copy_context().run,
+            args=(printer.run,),
+            name="ipyparallel-output",
+            daemon=True,
         )
-        self._thread.start()
+        # called by itself if Ctrl-C comes where nothing here can catch it: when `__exit__` begins
+        self._end = weakref.finalize(self, _end, taps, printer.queue)
+        self._end.atexit = False
         try:
-            for tap in self._taps:
-                tap.open()
+            with InterruptsHeld():
+                thread.start()
+                self._thread = thread
+                for tap in taps:
+                    tap.open()
         except BaseException:
             self._close()
             raise
@@ -80,42 +85,74 @@ class LiveOutput:
                 wait_for_output(self._tasks)
         finally:
             self._close()
-        if self._problem is not None and kind is None:
-            raise self._problem
+        if self._printer.problem is not None and kind is None:
+            raise self._printer.problem
 
     def show_failure(self, task: MessageFuture) -> None:
         """Show, after the end, the failure of a task that its output did not tell of."""
         if task not in self.failed:
-            self._show(task, "error", task.exception())
+            self._printer.show(task, "error", task.exception())
 
     def _close(self) -> None:
-        for tap in self._taps:
-            tap.close()
-        self._closing.set()
-        self._queue.put(None)
+        with InterruptsHeld():
+            self._printer.closing.set()
+            self._end()
         if self._thread is not None:
             self._thread.join()
 
-    # ---- in the thread
 
-    def _print(self) -> None:
+def _end(taps: list[Tap], printed: queue.SimpleQueue[Shown | None]) -> None:
+    """Have nothing more be printed, and the thread end."""
+    for tap in taps:
+        tap.close()
+    printed.put(None)
+
+
+class _Printer:
+    """Prints what is put into a queue, until that is None.
+
+    Attributes
+    ----------
+    queue : SimpleQueue of Shown
+    failed : set of MessageFuture
+        Those whose errors were shown.
+    closing : threading.Event
+        Set when there is no more to wait for.
+    problem : BaseException or None
+        Why it has stopped printing.
+    """
+
+    def __init__(self) -> None:
+        self.queue: queue.SimpleQueue[Shown | None] = queue.SimpleQueue()
+        self.failed: set[MessageFuture] = set()
+        self.closing = threading.Event()
+        self.problem: BaseException | None = None
+        self._page = _Page() if get_kernel() is None else _NotebookPage()
+
+    def putter(self, task: MessageFuture) -> Put:
+        """What a tap of this task passes things on to."""
+        return lambda kind, what: self.queue.put((task, kind, what))
+
+    def run(self) -> None:
+        """Print; to be called in a thread."""
         going_on = True
         while going_on:
-            batch = [self._queue.get()]
-            while not self._queue.empty():
-                batch.append(self._queue.get())
+            batch = [self.queue.get()]
+            while not self.queue.empty():
+                batch.append(self.queue.get())
             going_on = None not in batch
             try:
                 with bars_hidden():
                     for shown in _merged(batch):
-                        self._show(*shown)
+                        self.show(*shown)
                     self._page.end_batch()
             except BaseException as e:  # noqa: BLE001  (a broken pipe, say; told at the end)
-                self._problem = e
+                self.problem = e
                 return
-            self._closing.wait(self._page.pause())
+            self.closing.wait(self._page.pause())
 
-    def _show(self, task: MessageFuture, kind: str, what: Any) -> None:
+    def show(self, task: MessageFuture, kind: str, what: Any) -> None:
+        """Print one thing."""
         if kind == "error":
             if task in self.failed:
                 return  # both the output and the reply tell of it

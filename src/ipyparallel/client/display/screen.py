@@ -6,14 +6,9 @@ import sys
 from typing import Any
 
 from ...error import CompositeError, RemoteError
-from ..ipython import get_shell
+from ..ipython import get_kernel, get_shell
 from ..messaging.execute_reply import ExecuteReply
 from .text import Prefixes
-
-
-def in_kernel() -> bool:
-    """Whether this is a Jupyter kernel, whose output is shown in the cells of a frontend."""
-    return getattr(get_shell(), "kernel", None) is not None
 
 
 class Screen:
@@ -27,7 +22,7 @@ class Screen:
 
     def __init__(self, prefixed: bool = True) -> None:
         self.rich = get_shell() is not None
-        self._in_kernel = in_kernel()
+        self._in_kernel = get_kernel() is not None
         self._prefixed = prefixed
         self._prefixes = Prefixes(one_screen=not self._in_kernel)
         self._errors = 0

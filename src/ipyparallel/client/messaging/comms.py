@@ -16,7 +16,6 @@ the cell that the task was submitted in, or the message of the front end that th
 from __future__ import annotations
 
 import logging
-import sys
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ import msgspec
 
 from ...protocol.messages import COMM_MESSAGES, UNREADABLE, Header
 from ...protocol.session import Message, Session
+from ..ipython import get_kernel
 from .engines import EngineEvent, EngineTable
 from .tasks import MessageFuture
 
@@ -85,10 +85,8 @@ class _Comm:
 
 
 def kernel_here() -> Any:
-    """The IPython kernel this code runs in; None outside of one."""
-    # not imported here: who lives in a kernel has it
-    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
-    kernel = getattr(get_ipython(), "kernel", None)
+    """The kernel this code runs in, if it has comms; else None."""
+    kernel = get_kernel()
     return kernel if hasattr(kernel, "comm_manager") else None
 
 

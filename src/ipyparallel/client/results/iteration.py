@@ -10,12 +10,11 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..display.waiting import GRACE, announced, missing_output
+
 if TYPE_CHECKING:
     from ..messaging.tasks import MessageFuture
     from .result import AsyncResult
-
-#: Seconds that are waited for output, when the result is there, and says that there is some.
-OUTPUT_GRACE = 1.0
 
 
 class InTurn(Protocol):
@@ -173,9 +172,9 @@ class InTurnResult(Future[Any]):
 
     async def _awaited(self) -> Any:
         await ended(self)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(OUTPUT_GRACE):
-                for child in self._children:
-                    if child.output_expected is not None and not child.output_done:
-                        await ended(child.output)
+        for outputs in missing_output(announced(self._children)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GRACE):
+                    for output in outputs:
+                        await ended(output)
         return self.result()

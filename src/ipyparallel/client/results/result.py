@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...error import IPythonError, compose_exceptions
 from ..display import LiveOutput, display_outputs
+from ..display.waiting import announced, wait_for_output
 from ..messaging.interrupts import InterruptsHeld
 from ..messaging.tasks import MessageFuture
 from ..waiting import deadline_after, show_progress
 from .info import TaskInfo
-from .iteration import OUTPUT_GRACE, InTurnResult
+from .iteration import InTurnResult
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -110,7 +111,7 @@ class AsyncResult(TaskInfo, InTurnResult):
 
     def _whole(self) -> Any:
         """The result, with exceptions in the place of what failed."""
-        results = [_outcome(child) for child in self._children]
+        results = [outcome(child) for child in self._children]
         return results[0] if self._single else self._join(results)
 
     def _join(self, results: list[Any]) -> Any:
@@ -169,7 +170,8 @@ class AsyncResult(TaskInfo, InTurnResult):
                 raise failure
         if not self.wait(timeout):
             raise TimeoutError("Result not ready.")
-        self._wait_for_announced_output(deadline)
+        # it takes another way than the reply that tells of it, and is near
+        wait_for_output(announced(self._children), deadline)
         if return_exceptions is None or return_exceptions == self._return_exceptions:
             return self.result()
         if not return_exceptions and (failure := self._failure(self._children)) is not None:
@@ -186,13 +188,6 @@ class AsyncResult(TaskInfo, InTurnResult):
             assert self._exception is not None
             raise self._exception
         return super().result()
-
-    def _wait_for_announced_output(self, deadline: float | None) -> None:
-        """Wait for the output that replies say there is: it takes another way, and is near."""
-        if all(child.output_done or child.output_expected is None for child in self._children):
-            return
-        left = OUTPUT_GRACE if deadline is None else deadline - time.monotonic()
-        self.wait_for_output(max(0.0, min(left, OUTPUT_GRACE)))
 
     @property
     def r(self) -> Any:
@@ -421,7 +416,7 @@ class AsyncResult(TaskInfo, InTurnResult):
             engine_id = child.metadata["engine_id"]
             if engine_id in by_engine:
                 raise ValueError(f"cannot make a dict: engine {engine_id} has several results")
-            by_engine[engine_id] = _outcome(child)
+            by_engine[engine_id] = outcome(child)
         return by_engine
 
     @property
@@ -441,7 +436,7 @@ class AsyncResult(TaskInfo, InTurnResult):
     def _items(self, child: MessageFuture) -> Iterator[Any]:
         if not self._return_exceptions and (error := self._failure([child])) is not None:
             raise error
-        yield _outcome(child)
+        yield outcome(child)
 
 
 class _Completion:
@@ -477,7 +472,8 @@ def _task(client: Client | None, child: MessageFuture | str) -> MessageFuture:
     return task
 
 
-def _outcome(child: MessageFuture) -> Any:
+def outcome(child: MessageFuture) -> Any:
+    """What a task that has ended returned, or what it failed with."""
     try:
         error = child.exception()
     except CancelledError as e:

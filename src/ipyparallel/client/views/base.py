@@ -218,8 +218,7 @@ class View(Flags):
     def wait(self, jobs: Any = None, timeout: float | None = -1) -> bool:
         """Wait for tasks to end, by default those of this view; see `Client.wait`."""
         if jobs is None:
-            pending = self.client._messenger.tasks.pending
-            jobs = [task for task in list(pending.values()) if task.owner is self]
+            jobs = self._pending()
         return self.client.wait(jobs, timeout)
 
     def abort(
@@ -235,8 +234,12 @@ class View(Flags):
     @property
     def outstanding(self) -> set[str]:
         """Ids of this view's messages whose results are to come."""
-        pending = self.client._messenger.tasks.pending
-        return {task.msg_id for task in list(pending.values()) if task.owner is self}
+        return {task.msg_id for task in self._pending()}
+
+    def _pending(self) -> list[MessageFuture]:
+        """The tasks of this view that have not ended; its twins share its history."""
+        pending = list(self.client._messenger.tasks.pending.values())
+        return [task for task in pending if getattr(task.owner, "history", None) is self.history]
 
     def queue_status(self, targets: Any = None, verbose: bool = False) -> dict[Any, Any]:
         """How much each engine has to do; see `Client.queue_status`."""

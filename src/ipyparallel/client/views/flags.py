@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +31,9 @@ class Flags(HasTraits):
     """What a view is, apart from what it does: its client, engines, flags and history."""
 
     block = Flag(False, help="Whether calls wait for their results.")
-    track = Bool(False, help="Accepted for compatibility; large buffers are never copied.")
+    track = Bool(
+        False, help="Whether results tell (`sent`) when the memory of large arguments is free."
+    )
     targets = AnyTrait(help="The engines.")
     label = Unicode(None, allow_none=True, help="Given to all tasks.")
 
@@ -90,6 +93,13 @@ class Flags(HasTraits):
             yield self.set_flags(**flags)
         finally:
             self.set_flags(**saved)
+
+    def _with_flags(self, **flags: Any) -> Self:
+        """A twin with other flags: what is submitted through it counts as this view's.
+
+        For one call; this view stays as it is for the other threads that use it.
+        """
+        return copy.copy(self).set_flags(**flags)
 
     def _targets(self, targets: Any) -> Any:
         return self.targets if targets is None else targets

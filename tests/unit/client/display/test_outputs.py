@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
+import time
+from types import FrameType
 from typing import Any
 
 import pytest
 
-from ipyparallel.client.display import LiveOutput, display_outputs
-from ipyparallel.client.display.waiting import wait_for_output
+from ipyparallel.client.display import LiveOutput, display_outputs, live, waiting
+from ipyparallel.client.display.waiting import missing_output, wait_for_output
 from ipyparallel.client.messaging.execute_reply import ExecuteReply
 from ipyparallel.client.messaging.recording import StreamText
 from ipyparallel.client.messaging.tasks import MessageFuture
@@ -113,25 +117,47 @@ def test_what_has_not_ended_is_not_shown() -> None:
         display_outputs([task_on(0, done=False)])
 
 
-def test_output_that_never_comes_is_given_up() -> None:
+def test_output_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "GRACE", 0.01)
+    assert not wait_for_output([task_on(0), awaited(1)])
+
+
+def test_output_is_not_waited_for_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "GRACE", 60)
+    assert not wait_for_output([awaited(1)], deadline=time.monotonic() + 0.01)
+    assert wait_for_output([task_on(0)], deadline=0)
+    assert wait_for_output([task_on(0, done=False)])
+
+
+def test_it_is_waited_for_again_if_some_has_come() -> None:
+    first, second = tasks = awaited(2), awaited(3)
+    waits = missing_output(tasks)
+    assert next(waits) == [first.output, second.output]
+    arrive(first)
+    assert next(waits) == [first.output, second.output]
+    arrive(first)
+    assert next(waits) == [second.output]
+    assert list(waits) == []
+
+
+def awaited(number: int) -> MessageFuture:
+    """A task that has ended, so many output messages of which have not come."""
     task = task_on(0, done=False)
-    task.output_expected = 1
+    task.output_expected = number
     task.set_result(None)
-    assert not wait_for_output([task], grace=0.01)
+    return task
 
 
-def test_output_is_waited_for_as_long_as_some_comes() -> None:
-    task = task_on(0, done=False)
-    task.output_expected = 1
-    task.set_result(None)
+def arrive(task: MessageFuture) -> None:
+    task.output_seen += 1
+    task.check_output()
 
-    def arrive() -> None:
-        task.output_seen = 1
-        task.check_output()
 
-    timer = threading.Timer(0.05, arrive)
+def test_output_is_waited_for_until_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "GRACE", 60)
+    timer = threading.Timer(0.05, arrive, [task := awaited(1)])
     timer.start()
-    assert wait_for_output([task], grace=30)
+    assert wait_for_output([task])
     timer.join()
 
 
@@ -207,6 +233,43 @@ def test_what_cannot_be_shown_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_on(0, done=False, stdout="text")
     with pytest.raises(BrokenPipeError), LiveOutput([task]):
         pass
+
+
+def interrupted_at(step: int, task: MessageFuture) -> bool:
+    """Show a task's output; Ctrl-C before the line of the context that is run as the n-th."""
+    left, before = step, sys.gettrace()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename != live.__file__:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                signal.raise_signal(signal.SIGINT)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        with LiveOutput([task]):
+            pass
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_ctrl_c_at_any_moment_leaves_nothing_behind() -> None:
+    steps = 0
+    while interrupted_at(steps + 1, task := task_on(0)):
+        steps += 1
+        for thread in threading.enumerate():
+            if thread.name == "ipyparallel-output":
+                thread.join(10)
+                assert not thread.is_alive(), steps
+        assert task.iopub_callbacks == [], steps
+    assert steps > 20
 
 
 # ---- ExecuteReply

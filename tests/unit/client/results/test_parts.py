@@ -9,8 +9,9 @@ from concurrent import futures
 
 import pytest
 
+from ipyparallel.client.display import waiting
 from ipyparallel.client.partition import Block
-from ipyparallel.client.results import AsyncMapResult, AsyncResult, as_completed
+from ipyparallel.client.results import AsyncMapResult, AsyncResult, as_completed, iteration
 from ipyparallel.error import CompositeError, RemoteError, unwrap_exception
 
 INFO = {"engine_uuid": "u", "engine_id": 0, "method": "apply"}
@@ -208,6 +209,36 @@ def test_it_can_be_awaited_without_more_ado(tasks, three):
         return await ar
 
     assert asyncio.run(main()) == list("abc")
+
+
+@pytest.mark.parametrize("how", ["get", "await"])
+def test_announced_output_is_waited_for_as_long_as_some_comes(tasks, how, monkeypatch):
+    task = tasks.make()
+    tasks.finish(task, "a")
+    task.output_expected = 3
+    ar = AsyncResult(None, task)
+
+    def one_comes(*args, **kwargs):
+        """Stands for a wait that is not long enough for all of it."""
+        task.output_seen += 1
+        task.check_output()
+
+    async def one_comes_late(output):
+        one_comes()
+        raise TimeoutError
+
+    async def main():
+        return await ar
+
+    monkeypatch.setattr(waiting, "wait", one_comes)
+    if how == "get":
+        assert ar.get() == "a"
+    else:
+        ended = iteration.ended
+        late = {ar: ended, task.output: one_comes_late}
+        monkeypatch.setattr(iteration, "ended", lambda future: late[future](future))
+        assert asyncio.run(main()) == "a"
+    assert task.output_done
 
 
 def test_awaiting_raises_what_failed_and_leaves_nothing_behind(tasks, three, caplog):
