@@ -16,6 +16,7 @@ from ..arguments import (
     check_label,
     inputs_of_map,
 )
+from ..display.waiting import wait_for_output
 from ..messaging.tasks import MessageFuture
 from ..remotefunction import getname
 from ..results import AsyncResult
@@ -88,7 +89,7 @@ class DirectView(Namespaces):
         if block:
             with Interruptible():
                 result.get()
-                result.wait_for_output()
+                wait_for_output(result._children)
         return result
 
     def run(
@@ -154,7 +155,7 @@ class DirectView(Namespaces):
         )
 
     def _number_of_parts(self, length: int, chunksize: int | None) -> int:
-        return len(self._some_ids())
+        return len(self._ids())
 
     def _submit_parts(
         self,

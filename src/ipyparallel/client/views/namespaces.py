@@ -17,13 +17,10 @@ class Namespaces(View):
     """A view on engines that the client addresses one by one, and their namespaces."""
 
     def _ids(self, targets: Any = None) -> list[int]:
-        return self.client._resolve(self._targets(targets))
-
-    def _some_ids(self, targets: Any = None) -> list[int]:
-        """The engines to share something out to: there must be one."""
-        ids = self._ids(targets)
+        """The engines that a call goes to: there must be one."""
+        ids = self.client._resolve(self._targets(targets))
         if not ids:
-            raise ValueError("this view has no engines to share a sequence out to")
+            raise IndexError(f"No engines to call: the targets are {self._targets(targets)!r}")
         return ids
 
     def _single(self, targets: Any = None) -> bool:
@@ -150,7 +147,7 @@ class Namespaces(View):
         check_name(key)
         block = self._blocks(block)
         partition = partition_named(dist)
-        ids = self._some_ids(targets)
+        ids = self._ids(targets)
         parts = partition.cut(as_sequence(seq), len(ids))
         values = [part[0] if flatten and len(part) == 1 else part for part in parts]
         children = self._submit_each(
