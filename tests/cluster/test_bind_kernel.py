@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -170,6 +172,33 @@ def test_wrong_options_are_told(
     with pytest.raises(ipp.RemoteError, match=said) as info:
         client[1].apply_sync(ipp.bind_kernel, **options)
     assert info.value.ename == error
+
+
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_a_call_that_failed_leaves_nothing(
+    new_cluster: NewCluster, tmp_path: Path, transport: str
+) -> None:
+    def port() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            number: int = server.getsockname()[1]
+            return number
+
+    _, client = new_cluster(1)
+    options: dict[str, Any] = {"transport": transport, "iopub_port": port()}
+    if transport == "ipc":
+        options["ip"] = "k"  # short: there is a limit to the length of the path
+    nowhere = str(tmp_path / "no" / "folder" / "k.json")
+    with pytest.raises(ipp.RemoteError, match="FileNotFoundError"):
+        client[0].apply_async(ipp.bind_kernel, connection_file=nowhere, **options).get(20)
+    # at the same port: it is free again
+    front_end = connect(client[0].apply_async(ipp.bind_kernel, **options).get(20))
+    assert run(front_end, "6 * 7") == (ANY, "42")
+    front_end.control_channel.send(front_end.session.msg("kernel_info_request", {}))
+    assert front_end.get_control_msg(timeout=20)["content"]["status"] == "ok"
+    front_end.stop_channels()
+    # the engine's own channels are as they were
+    client.clear(targets=0, block=False).get(20)
+    assert client[0].execute("print('x')", block=False).get(20).stdout == "x\n"
 
 
 def test_it_is_for_engines() -> None:

@@ -65,6 +65,26 @@ def test_clear_keeps_what_ipython_needs(client: ipp.Client) -> None:
     assert view.apply_sync(next_number) == [6, 6]
 
 
+def leave_the_ground(folder: str) -> None:
+    import os
+
+    os.mkdir(folder)
+    os.chdir(folder)
+    os.rmdir(folder)
+
+
+def test_clear_that_fails_says_why(client: ipp.Client, tmp_path: Path) -> None:
+    view = client[0]
+    view.apply_sync(leave_the_ground, str(tmp_path / "folder"))
+    try:
+        # IPython looks where it is
+        with pytest.raises(ipp.RemoteError, match="FileNotFoundError"):
+            client.clear(targets=0, block=False).get(20)
+    finally:
+        view.execute(f"import os; os.chdir({str(tmp_path)!r})", block=True)
+    client.clear(targets=0, block=False).get(20)
+
+
 def test_waiting_tasks_can_be_aborted(client: ipp.Client, held) -> None:
     task, go_on = held
     waiting = [

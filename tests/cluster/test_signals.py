@@ -167,6 +167,16 @@ def test_a_dead_agent_is_replaced(bench: Bench) -> None:
     assert bench.agent() not in (None, first)
 
 
+def test_a_signal_that_is_lost_with_the_agent_is_told(bench: Bench) -> None:
+    agent = bench.agent()
+    assert agent is not None
+    agent.suspend()
+    signals = bench.client.send_signal(0, block=False)
+    agent.kill()
+    with pytest.raises(ipp.RemoteError, match="died before it said whether the signal arrived"):
+        signals.get(20)
+
+
 def test_nothing_is_left_when_the_supervisor_dies(bench: Bench) -> None:
     agent = bench.agent()
     assert agent is not None

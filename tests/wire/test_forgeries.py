@@ -121,5 +121,5 @@ def test_message_to_an_engine_that_is_not_there(bench: Bench, watch: Watch, chan
     assert reply.header.msg_type == "apply_reply"
     assert reply.content()["ename"] == "EngineError"
     assert "nobody cannot be reached" in reply.content()["evalue"]
-    watch.check("no engine nobody")
+    watch.check("engine nobody cannot be reached")
     socket.close(linger=0)

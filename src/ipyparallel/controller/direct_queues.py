@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+#: So many engines that are gone are known as such, those that went last.
+_MAX_GONE = 1000
+
 
 class DirectQueues:
     """Tasks on their way to engines, by engine."""
@@ -11,10 +14,13 @@ class DirectQueues:
     def __init__(self) -> None:
         self._pending: dict[str, dict[str, None]] = {}
         self._completed: Counter[str] = Counter()
+        #: Engines that are gone; their sockets may live on for a while and take requests.
+        self._gone: dict[str, None] = {}
 
     def requested(self, uuid: str, msg_id: str) -> None:
-        """A request passed to an engine."""
-        self._pending.setdefault(uuid, {})[msg_id] = None
+        """A request passed to an engine; it does not count if that is gone."""
+        if uuid not in self._gone:
+            self._pending.setdefault(uuid, {})[msg_id] = None
 
     def replied(self, uuid: str, msg_id: str) -> None:
         """A reply of an engine passed."""
@@ -27,6 +33,9 @@ class DirectQueues:
         """An engine is gone."""
         self._pending.pop(uuid, None)
         self._completed.pop(uuid, None)
+        self._gone[uuid] = None
+        if len(self._gone) > _MAX_GONE:
+            del self._gone[next(iter(self._gone))]
 
     def summary(self) -> dict[str, tuple[list[str], int]]:
         """By engine: the tasks that it has not answered, and how many it has."""

@@ -10,7 +10,7 @@ how much each engine has to do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -22,12 +22,17 @@ from ..protocol.messages import COMM_MESSAGES, UNREADABLE
 from ..protocol.session import Message, Session
 from ..transport.sockets import send
 from . import link
-from .agents import Agents
+from .agents import Agents, Handed
 from .direct_queues import DirectQueues
 from .serving import ServingThread
 
 #: Requests that an engine's agent gets, if it has one.
 _FOR_AGENTS = ("signal_request", "shutdown_request")
+
+_AGENT_DIED = (
+    "the agent of engine {uuid} died before it said whether the signal arrived; send it again"
+    " if it did not"
+)
 
 
 class AgentReady(msgspec.Struct):
@@ -74,6 +79,7 @@ class RequestRelay:
         self._log = log
         self._queues = DirectQueues()
         self._agents = Agents()
+        self._handed = Handed()
         # the hub is last: it asks how much there is to do, after all that has passed
         served = ((clients, self._on_client), (engines, self._on_engine), (hub, self._on_hub))
         self._thread = ServingThread(f"{channel} relay", served, log=log, on_failure=on_failure)
@@ -94,24 +100,28 @@ class RequestRelay:
         uuid = _text(engine)
         msg_type = message.header.msg_type
         # The agent sees to it that an engine ends, too, if it does not hear a shutdown_request.
-        heard = msg_type in _FOR_AGENTS and self._to_agent(uuid, frames)
+        heard = msg_type in _FOR_AGENTS and self._to_agent(uuid, message, frames)
         if msg_type == "signal_request" and heard:
             sent = True
         else:
             sent = self._send(engine, [client, *rest])
         if not sent:
-            self._refuse(message)
+            self._refuse(message, f"engine {uuid} cannot be reached")
         elif msg_type not in COMM_MESSAGES:
             self._queues.requested(uuid, message.header.msg_id)
 
-    def _to_agent(self, uuid: str, frames: list[Any]) -> bool:
+    def _to_agent(self, uuid: str, message: Message, frames: list[Any]) -> bool:
         """Pass a request on to who stands for the engine; False if nobody does."""
         agent = self._agents.of(uuid)
         if agent is None:
             return False
         if not self._send(agent, frames):
             self._agents.lost(agent)
+            self._refuse_handed(self._handed.lost(agent), _AGENT_DIED)
             return False
+        if message.header.msg_type == "signal_request":
+            surplus = self._handed.add(agent, uuid, message)
+            self._refuse_handed(surplus, "the agent of engine {uuid} does not answer")
         return True
 
     def _send(self, to: bytes, frames: list[Any]) -> bool:
@@ -140,7 +150,9 @@ class RequestRelay:
             return
         # a reply that is malformed is passed on all the same; it is the client who says so
         with suppress(*UNREADABLE):
-            self._queues.replied(_text(engine), message.parent.msg_id)
+            uuid, msg_id = _text(engine), message.parent.msg_id
+            self._queues.replied(uuid, msg_id)
+            self._handed.answered(uuid, msg_id)
         send(self._clients, [client, engine, *rest])
 
     def _on_agent(self, message: Message) -> None:
@@ -149,13 +161,20 @@ class RequestRelay:
         except ValueError as e:
             self._log.warning("Dropped a message on the %s channel: %s", self._channel, e)
             return
-        self._agents.announced(message.idents[0], ready.engines)
+        agent = message.idents[0]
+        self._agents.announced(agent, ready.engines)
+        # not sent again: it may have been delivered, and whoever was interrupted then is not
+        # who would be now
+        self._refuse_handed(self._handed.replaced(agent, ready.engines), _AGENT_DIED)
 
     def _on_hub(self, frames: list[Any]) -> None:
         match link.decode_for_relay(frames[0]):
-            case link.EngineLeft(uuid):
+            case link.EngineLeft(uuid, reason):
                 self._queues.forget(uuid)
                 self._agents.forget(uuid)
+                why = f"engine {uuid} is gone" + (f": {reason}" if reason else "")
+                for request in self._handed.forget(uuid):
+                    self._refuse(request, why)
             case link.LoadRequest(number):
                 self._hub.send(link.encode(link.Load(number, self._queues.summary())))
             case link.Stop():
@@ -177,17 +196,23 @@ class RequestRelay:
             )
         return len(message.idents) == 2
 
-    def _refuse(self, request: Message) -> None:
-        """Tell a client that the engine it asked is not there."""
-        uuid = _text(request.idents[1])
-        self._log.warning("Refused a %s: no engine %s", request.header.msg_type, uuid)
+    def _refuse_handed(self, requests: Iterable[Message], why: str) -> None:
+        """Answer what an agent was to answer; `why` names the engine as ``{uuid}``."""
+        for request in requests:
+            uuid = _text(request.idents[1])
+            self._queues.replied(uuid, request.header.msg_id)
+            self._refuse(request, why.format(uuid=uuid))
+
+    def _refuse(self, request: Message, why: str) -> None:
+        """Tell a client that the engine it asked does not answer."""
+        self._log.warning("Refused a %s: %s", request.header.msg_type, why)
         if request.header.msg_type in COMM_MESSAGES:
             return  # they have no reply
         reply = self._session.message(
             request.header.msg_type.replace("_request", "_reply"),
-            describe_exception(EngineError(f"engine {uuid} cannot be reached")),
+            describe_exception(EngineError(why)),
             parent=request.header_frame,
-            metadata={"status": "error", "engine": uuid},
+            metadata={"status": "error", "engine": _text(request.idents[1])},
         )
         send(self._clients, [*request.idents, *reply])
 

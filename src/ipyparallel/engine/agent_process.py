@@ -101,5 +101,7 @@ class AgentProcess:
                 self.ended()
 
     def _close(self) -> None:
-        os.close(self.pipe)
-        self.pipe = -1
+        """Close the pipe to it, unless that was done already."""
+        if self.pipe >= 0:
+            os.close(self.pipe)
+            self.pipe = -1

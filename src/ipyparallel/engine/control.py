@@ -203,8 +203,13 @@ class ControlThread:
 
     def _clear(self, request: Request) -> None:
         def clear() -> None:
-            self._main.clear()
-            self._loop.call_soon_threadsafe(request.reply, {"status": "ok"})
+            reply: dict[str, Any] = {"status": "ok"}
+            try:
+                self._main.clear()
+            except Exception as e:  # noqa: BLE001  (whatever it was, there must be a reply)
+                self._log.warning("The namespace could not be emptied: %s", e)
+                reply = describe_exception(e)
+            self._loop.call_soon_threadsafe(request.reply, reply)
 
         self._main.between_tasks(clear)
 

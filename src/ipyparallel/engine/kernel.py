@@ -18,6 +18,7 @@ from ..protocol.messages import COMM_MESSAGES
 from ..serialize.exceptions import attach_exception
 from . import origin
 from .interrupts import interruptible
+from .memory import Compiler, Memory
 from .output import DisplayHook, DisplayPublisher, KernelSession, OutputStream
 from .stopping import EngineStopping
 from .tracebacks import users_part
@@ -35,6 +36,11 @@ class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
         """Keep the history in memory: engines come in numbers, and share one profile."""
         self.config.HistoryManager.hist_file = ":memory:"
         super().init_history()
+
+    def init_events(self) -> None:
+        """Have what old executions left forgotten after each."""
+        super().init_events()
+        Memory(self).watch()
 
     def _get_exc_info(self, exc_tuple: Any = None) -> Any:
         kind, value, tb = super()._get_exc_info(exc_tuple)
@@ -63,6 +69,7 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
 
     engine_id = Integer(-1)
     shell_class = Type(EngineShell)
+    compiler_class = Type(Compiler)
     #: Most bytes of a result; see `serialize.limits`.
     max_message_size = Integer(None, allow_none=True)
     #: Called when a failed execution asks that those queued behind it be aborted.

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import zmq
 
@@ -21,6 +23,7 @@ from .kernel import IPythonParallelKernel
 from .requests import Requests
 
 Socket = zmq.Socket[bytes]
+T = TypeVar("T")
 
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 OPTIONS = (*PORTS, "ip", "transport", "connection_file")
@@ -65,7 +68,7 @@ class KernelPorts:
         self._heart: _Heart | None = None
 
     def open(self, **options: Any) -> str:
-        """Bind, serve, and write the connection file; see `bind_kernel`."""
+        """Bind, write the connection file, and serve; see `bind_kernel`."""
         # not before: it takes a while, and few engines need it
         from jupyter_client.connect import write_connection_file
 
@@ -81,52 +84,61 @@ class KernelPorts:
         ip = options.get("ip") or ("127.0.0.1" if transport == "tcp" else f"{path.stem}-ipc")
         if transport == "ipc":
             ip = str(self._folder / ip)
-        binder = _Binder(transport, ip)
         with ExitStack() as undo:
-            ports = self._bind(binder, options, undo)
-            address: dict[str, Any] = {**ports, "ip": ip, "transport": transport}
+            bound = self._bind(_Binder(transport, ip), options, undo)
+            address: dict[str, Any] = {**bound.ports, "ip": ip, "transport": transport}
             session = self._kernel.session
             write_connection_file(
                 str(path), key=session.key, signature_scheme=session.signature_scheme, **address
             )
             undo.pop_all()
         self.path = path
-        self._tell_ipykernel(ports)
+        self._serve(bound)
+        self._tell_ipykernel(bound.ports)
         self._log.info("This engine is bound as a kernel; connect with: --existing %s", path)
         return str(path)
 
-    def _bind(self, binder: _Binder, options: dict[str, Any], undo: ExitStack) -> dict[str, int]:
-        ports: dict[str, int] = {}
-        sockets: dict[str, Socket] = {}
+    def _bind(self, binder: _Binder, options: dict[str, Any], undo: ExitStack) -> _Bound:
+        """Bind all that is served; `undo` learns how to take it back."""
+        bound = _Bound(_Heart())
+        undo.callback(bound.heart.stop)
         for name in ("shell", "stdin", "control"):
-            sockets[name] = new_socket(self._context, zmq.ROUTER, linger=_LINGER)
-            undo.callback(sockets[name].close)
-            ports[f"{name}_port"] = binder.bind(sockets[name], options.get(f"{name}_port", 0))
-        heart = _Heart()
-        undo.callback(heart.stop)
-        ports["hb_port"] = binder.bind(heart.socket, options.get("hb_port", 0))
-        ports["iopub_port"] = self._bind_output(binder, options.get("iopub_port", 0))
-        # nothing can fail from here on
-        heart.start()
-        self._heart = heart
-        self._kernel.stdin_socket = sockets["stdin"]
-        self._requests.listen_to_kernel(sockets["shell"])
-        self._control.listen(sockets["control"])
-        return ports
+            socket = new_socket(self._context, zmq.ROUTER, linger=_LINGER)
+            bound.sockets[name] = socket
+            undo.callback(socket.close, linger=0)
+            bound.ports[f"{name}_port"] = binder.bind(socket, options.get(f"{name}_port", 0))
+        bound.ports["hb_port"] = binder.bind(bound.heart.socket, options.get("hb_port", 0))
+        bound.ports["iopub_port"] = self._bind_output(binder, options.get("iopub_port", 0), undo)
+        return bound
 
-    def _bind_output(self, binder: _Binder, port: int) -> int:
+    def _bind_output(self, binder: _Binder, port: int, undo: ExitStack) -> int:
         """Bind the socket of the output thread, in that thread."""
-        thread = self._kernel.iopub_thread
-        bound: Future[int] = Future()
+        output = self._kernel.iopub_thread.socket
+        port = self._in_output_thread(lambda: binder.bind(output, port))
+        # this one is not closed: the clients' output goes through it, too
+        undo.callback(self._in_output_thread, lambda: output.unbind(binder.url(port)))
+        return port
 
-        def bind() -> None:
+    def _in_output_thread(self, call: Callable[[], T]) -> T:
+        """Call this in the output thread, and wait for it."""
+        done: Future[T] = Future()
+
+        def run() -> None:
             try:
-                bound.set_result(binder.bind(thread.socket, port))
+                done.set_result(call())
             except OSError as e:
-                bound.set_exception(e)
+                done.set_exception(e)
 
-        thread.schedule(bind)
-        return bound.result()
+        self._kernel.iopub_thread.schedule(run)
+        return done.result()
+
+    def _serve(self, bound: _Bound) -> None:
+        """Answer at all ports. Nothing is taken back any more: threads have the sockets."""
+        self._heart = bound.heart
+        self._heart.start()
+        self._kernel.stdin_socket = bound.sockets["stdin"]
+        self._requests.listen_to_kernel(bound.sockets["shell"])
+        self._control.listen(bound.sockets["control"])
 
     def _tell_ipykernel(self, ports: dict[str, int]) -> None:
         """Have ``%connect_info`` and its like find the file."""
@@ -152,6 +164,15 @@ class KernelPorts:
             self._kernel.stdin_socket.close()
 
 
+@dataclass
+class _Bound:
+    """What is bound, and not served yet."""
+
+    heart: _Heart
+    sockets: dict[str, Socket] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+
 class _Binder:
     """Binds sockets at one address."""
 
@@ -171,14 +192,18 @@ class _Binder:
         if self._transport == "ipc":
             self._count += 1
             port = port or self._count
-            url = f"ipc://{self._ip}-{port}"
-        else:
-            url = f"tcp://{self._ip}:{port or '*'}"
+        url = self.url(port)
         try:
             socket.bind(url)
         except zmq.ZMQError as e:
             raise OSError(f"cannot listen on {url}: {e.strerror}") from None
         return port or int(socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+
+    def url(self, port: int) -> str:
+        """Where a port is; 0 for any free one, of TCP."""
+        if self._transport == "ipc":
+            return f"ipc://{self._ip}-{port}"
+        return f"tcp://{self._ip}:{port or '*'}"
 
 
 class _Heart:

@@ -118,7 +118,7 @@ class Requests:
                 call = self._calls.popleft()
                 try:
                     call()
-                except Exception:  # noqa: BLE001  (resetting the namespace runs user code, too)
+                except Exception:  # noqa: BLE001  (whatever it was, what is queued must run)
                     self._log.exception("What was to be done between requests failed")
                 continue
             channel, message = self._queue.popleft()

@@ -13,8 +13,14 @@ from types import CodeType
 #: More lines than this are not sent.
 _MAX_LINES = 200
 
+#: Of so many files the lines that arrived are kept, those that came last.
+_MAX_REMEMBERED = 1000
+
 #: Where a piece of source is from, the number of its first line, and its lines.
 Source = tuple[str, int, list[str]]
+
+#: The entries of `linecache` that were made here, by file, and none that anybody else made.
+_remembered: dict[str, object] = {}
 
 
 def source_of(code: CodeType) -> Source | None:
@@ -44,12 +50,25 @@ def _lines(code: CodeType) -> Iterator[int]:
 
 
 def remember_source(source: Source) -> None:
-    """Have tracebacks in this process find the lines."""
+    """Have tracebacks in this process find the lines, unless very many others come after them."""
     filename, first, lines = source
     if os.path.exists(filename):
         return
     entry = linecache.cache.get(filename)
+    ours = entry is None or _remembered.get(filename) is entry
     known = list(entry[2]) if entry is not None and len(entry) == 4 else []
     known += ["\n"] * (first - 1 + len(lines) - len(known))
     known[first - 1 : first - 1 + len(lines)] = lines
-    linecache.cache[filename] = (sum(map(len, known)), None, known, filename)
+    linecache.cache[filename] = entry = (sum(map(len, known)), None, known, filename)
+    _remembered.pop(filename, None)
+    if ours:
+        _remembered[filename] = entry
+        _forget_oldest()
+
+
+def _forget_oldest() -> None:
+    while len(_remembered) > _MAX_REMEMBERED:
+        filename = next(iter(_remembered))
+        entry = _remembered.pop(filename)
+        if linecache.cache.get(filename) is entry:
+            del linecache.cache[filename]

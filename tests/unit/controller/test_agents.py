@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipyparallel.controller.agents import Agents
+from ipyparallel.controller.agents import Agents, Handed
+from ipyparallel.protocol.session import Session
 
 
 def test_an_agent_says_for_whom_it_stands():
@@ -35,3 +36,33 @@ def test_agents_and_engines_go():
     agents.lost(b"one")
     assert agents.of("b") is None
     assert not agents.knows(b"one")
+
+
+def test_what_was_handed_to_agents_is_known_until_it_is_answered():
+    session, reader = Session(b"key"), Session(b"key")
+    handed = Handed()
+    asked = {}
+    for name, agent, uuid in (
+        ("1a", b"one", "a"), ("1b", b"one", "b"), ("2c", b"two", "c"), ("2d", b"two", "d")
+    ):  # fmt: skip
+        frames = session.message("signal_request")
+        asked[name] = reader.parse([b"client", uuid.encode(), *frames])
+        assert handed.add(agent, uuid, asked[name]) == []
+    handed.answered("a", asked["1a"].header.msg_id)
+    handed.answered("a", "unknown")
+    assert handed.replaced(b"two", ["c", "d"]) == []
+    assert handed.replaced(b"another", ["a", "b"]) == [asked["1b"]]
+    assert handed.replaced(b"another", ["a", "b"]) == []
+    assert handed.forget("c") == [asked["2c"]]
+    assert handed.lost(b"one") == []
+    assert handed.lost(b"two") == [asked["2d"]]
+    assert handed._requests == {}
+
+
+def test_no_more_is_kept_than_makes_sense(monkeypatch):
+    monkeypatch.setattr("ipyparallel.controller.agents._MAX_HANDED", 2)
+    session, reader = Session(b"key"), Session(b"key")
+    asked = [reader.parse([b"c", b"a", *session.message("signal_request")]) for _ in range(3)]
+    handed = Handed()
+    surplus = [handed.add(b"one", "a", one) for one in asked]
+    assert surplus == [[], [], asked[:1]]

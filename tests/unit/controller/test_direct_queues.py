@@ -52,3 +52,18 @@ def test_finished_requests_are_not_kept(queues):
         queues.replied("c", str(number))
     assert queues.summary()["c"] == ([], 1000)
     assert queues._pending["c"] == {}
+
+
+def test_what_an_engine_gets_after_it_went_is_not_kept(queues):
+    queues.forget("a")
+    queues.requested("a", "4")
+    queues.replied("a", "4")
+    assert queues.summary() == {"b": (["3"], 0)}
+
+
+def test_engines_that_went_are_not_known_for_ever(queues):
+    for number in range(5000):
+        queues.forget(str(number))
+    assert len(queues._gone) == 1000
+    queues.requested("4999", "5")
+    assert "4999" not in queues.summary()

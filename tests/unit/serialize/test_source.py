@@ -4,6 +4,7 @@ import linecache
 
 import pytest
 
+from ipyparallel.serialize import source
 from ipyparallel.serialize.source import remember_source, source_of
 
 CELL = """a = 1
@@ -75,3 +76,28 @@ def test_what_arrives_stands_in_its_place():
 def test_a_file_that_is_there_is_not_covered_up():
     remember_source((__file__, 1, ["something else\n"]))
     assert linecache.getline(__file__, 1) == '"""The lines of what was typed travel with it."""\n'
+
+
+def test_only_the_last_are_kept(monkeypatch):
+    # what was there stays, whoever adds to it
+    monkeypatch.setattr(linecache, "cache", {NAME: linecache.cache[NAME]})
+    monkeypatch.setattr(source, "_remembered", {})
+    monkeypatch.setattr(source, "_MAX_REMEMBERED", 3)
+    remember_source((NAME, 1, ["a = 2\n"]))
+    for number in range(10):
+        remember_source((f"<typed {number}>", 1, [f"{number}\n"]))
+        remember_source(("<typed 0>", 2, ["again\n"]))
+    kept = ["<typed 0>", "<typed 8>", "<typed 9>"]
+    assert sorted(linecache.cache) == sorted([NAME, *kept])
+    assert linecache.getlines("<typed 0>") == ["0\n", "again\n"]
+    assert linecache.getlines(NAME)[:2] == ["a = 2\n", "\n"]
+
+
+def test_what_another_put_in_its_place_is_kept(monkeypatch):
+    monkeypatch.setattr(linecache, "cache", {})
+    monkeypatch.setattr(source, "_remembered", {})
+    monkeypatch.setattr(source, "_MAX_REMEMBERED", 1)
+    remember_source((NAME, 1, ["ours\n"]))
+    linecache.cache[NAME] = (7, None, ["theirs\n"], NAME)
+    remember_source(("<typed>", 1, ["ours\n"]))
+    assert linecache.getlines(NAME) == ["theirs\n"]
