@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -34,7 +33,8 @@ def ctrl_c_while_waiting() -> Iterator[None]:
     def interrupt() -> None:
         while not over.is_set():
             if _waits_for_a_result(main):
-                os.kill(os.getpid(), signal.SIGINT)
+                # to that thread: another one that gets it would not wake this one up
+                signal.pthread_kill(main, signal.SIGINT)
                 return
             time.sleep(0.001)
 
