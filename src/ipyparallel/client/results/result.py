@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import (
@@ -13,7 +12,6 @@ from concurrent.futures import (
     CancelledError,
     Future,
 )
-from concurrent.futures import wait as wait_for_futures
 from typing import TYPE_CHECKING, Any
 
 from ...error import IPythonError, compose_exceptions
@@ -21,9 +19,9 @@ from ..display import LiveOutput, display_outputs
 from ..display.waiting import announced, wait_for_output
 from ..messaging.interrupts import InterruptsHeld
 from ..messaging.tasks import MessageFuture
-from ..waiting import deadline_after, show_progress
-from .info import TaskInfo
+from ..waiting import deadline_after
 from .iteration import InTurnResult
+from .waits import WaitableResult
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 Children = MessageFuture | str | Sequence[MessageFuture | str]
 
 
-class AsyncResult(TaskInfo, InTurnResult):
+class AsyncResult(WaitableResult, InTurnResult):
     """The result of a call on one or more engines.
 
     A future of `concurrent.futures`, so that `wait` and `as_completed` from there take it; it can
@@ -194,109 +192,6 @@ class AsyncResult(TaskInfo, InTurnResult):
         """The result, waited for; see `get`."""
         return self.get()
 
-    def wait(self, timeout: float | None = -1, return_when: str | None = None) -> Any:
-        """Wait until the result is there.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds; None or a negative number: for ever.
-        return_when : {'ALL_COMPLETED', 'FIRST_COMPLETED', 'FIRST_EXCEPTION'}, optional
-            As for `concurrent.futures.wait`.
-
-        Returns
-        -------
-        bool, or (set of AsyncResult, set of AsyncResult)
-            Whether it is there. With `return_when`, what has ended, and what has not: parts of
-            this; see `split`.
-        """
-        if return_when is not None:
-            done, _ = self._wait_for_tasks(timeout, return_when)
-            parts = dict(zip(self._children, self.split(), strict=True))
-            ended = {parts[child] for child in done}
-            return ended, set(parts.values()) - ended
-        try:
-            self.exception(_seconds(timeout))
-        except TimeoutError:
-            return self.done()
-        return True
-
-    def _wait_for_tasks(
-        self, timeout: float | None, return_when: str
-    ) -> tuple[list[MessageFuture], list[MessageFuture]]:
-        done, _ = wait_for_futures(self._children, _seconds(timeout), return_when)
-        return (
-            [child for child in self._children if child in done],
-            [child for child in self._children if child not in done],
-        )
-
-    def ready(self) -> bool:
-        """Whether the result is there."""
-        return self.done()
-
-    def successful(self) -> bool:
-        """Whether nothing failed.
-
-        Raises
-        ------
-        RuntimeError
-            The result is not there yet.
-        """
-        if not self.done():
-            raise RuntimeError("Not ready: call wait() or get() first.")
-        return all(child.exception() is None for child in self._children)
-
-    def wait_for_output(self, timeout: float | None = -1) -> bool:
-        """Wait until all output is there, too; whether it is, after so many seconds."""
-        deadline = deadline_after(timeout)
-        for child in self._children:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                child.output.result(left)
-            except TimeoutError:
-                if not child.output_done:
-                    return False
-        return True
-
-    def wait_interactive(
-        self,
-        interval: float = 0.1,
-        timeout: float | None = -1,
-        widget: bool | None = None,
-        return_when: str = ALL_COMPLETED,
-    ) -> None:
-        """Wait, and show a bar of how many tasks have ended.
-
-        Parameters
-        ----------
-        interval : float
-            Seconds between updates.
-        timeout : float, optional
-            Seconds after which to return, ready or not; None or a negative number: never.
-        widget : bool, optional
-            Whether the bar is a widget; by default in a notebook.
-        return_when : {'ALL_COMPLETED', 'FIRST_COMPLETED', 'FIRST_EXCEPTION'}
-            As for `wait`.
-        """
-
-        def ended(seconds: float) -> bool:
-            if return_when == ALL_COMPLETED:
-                return bool(self.wait(seconds))
-            done, pending = self._wait_for_tasks(seconds, return_when)
-            failed = any(child.exception() is not None for child in done)
-            return not pending or failed or (bool(done) and return_when == FIRST_COMPLETED)
-
-        show_progress(
-            ended,
-            lambda: self.progress,
-            total=len(self),
-            desc=self._fname,
-            unit="tasks",
-            interval=interval,
-            timeout=timeout,
-            widget=widget,
-        )
-
     # ---- output
 
     def stream_output(self) -> LiveOutput:
@@ -325,32 +220,7 @@ class AsyncResult(TaskInfo, InTurnResult):
             self._children, groupby=groupby, result_only=result_only, prefixed=not self._single
         )
 
-    # ---- sending, and not running
-
-    @property
-    def sent(self) -> bool:
-        """Whether the memory of large arguments may be written to again; see the flag `track`."""
-        return all(child.memory is None or child.memory.done for child in self._children)
-
-    def wait_for_send(self, timeout: float | None = -1) -> None:
-        """Wait until `sent`.
-
-        Raises
-        ------
-        TimeoutError
-            It is not so after that many seconds.
-        """
-        from zmq import NotDone
-
-        deadline = deadline_after(timeout)
-        for child in self._children:
-            if child.memory is None:
-                continue
-            left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                child.memory.wait(left)
-            except NotDone:
-                raise TimeoutError("Still waiting to be sent.") from None
+    # ---- not running
 
     def abort(self) -> None:
         """Have the tasks not run that have not begun; see `Client.abort`.
@@ -479,7 +349,3 @@ def outcome(child: MessageFuture) -> Any:
     except CancelledError as e:
         return e
     return child.result() if error is None else error
-
-
-def _seconds(timeout: float | None) -> float | None:
-    return None if timeout is None or timeout < 0 else timeout
