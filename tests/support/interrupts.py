@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ipyparallel import AsyncResult
+
+#: Seconds between looks at what the thread does.
+_LOOK = 0.02
 
 
 def _waits_for_a_result(thread_id: int) -> bool:
@@ -24,19 +26,18 @@ def _waits_for_a_result(thread_id: int) -> bool:
 
 @contextmanager
 def ctrl_c_while_waiting() -> Iterator[None]:
-    """Within this context, which the main thread runs, the first wait for a result is
-    interrupted."""
+    """Within this context, which the main thread runs, a wait for a result is interrupted."""
     main = threading.main_thread().ident
     assert main == threading.get_ident()
     over = threading.Event()
 
     def interrupt() -> None:
-        while not over.is_set():
+        # Again, if need be: a signal that comes just before the thread falls asleep, and after it
+        # has looked for signals, does not wake it up. To that thread, since another one that gets
+        # it would not wake this one up either.
+        while not over.wait(_LOOK):
             if _waits_for_a_result(main):
-                # to that thread: another one that gets it would not wake this one up
                 signal.pthread_kill(main, signal.SIGINT)
-                return
-            time.sleep(0.001)
 
     helper = threading.Thread(target=interrupt)
     helper.start()
