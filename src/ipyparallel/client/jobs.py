@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .messaging.history import History
 from .messaging.messenger import Messenger
+from .messaging.resolving import is_done
 from .messaging.tasks import MessageFuture, TaskTable
 from .results import AsyncResult
 from .results.result import outcome
 from .targets import Targets
-from .waiting import deadline_after, show_progress
+from .waiting import deadline_after, show_progress, time_left
 
 if TYPE_CHECKING:
     from .client import Client
@@ -123,14 +123,7 @@ class TaskMethods:
             Whether all have ended.
         """
         deadline = deadline_after(timeout)
-        for future in self._futures_of(jobs):
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                future.exception(left)
-            except TimeoutError:
-                if not future.done():
-                    return False
-        return True
+        return all(is_done(future, time_left(deadline)) for future in self._futures_of(jobs))
 
     def wait_interactive(
         self, jobs: Jobs = None, interval: float = 1.0, timeout: float | None = -1.0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from ..protocol.messages import Header, encode
+from ..protocol.messages import Header
 from ..serialize.prepickled import PrePickled
 from ..serialize.references import Reference
 from .messaging.engines import EngineEvent
@@ -104,7 +104,7 @@ class RequestMethods:
         """
         if not isinstance(code, str):
             raise TypeError(f"code must be text, not {code!r}")
-        content = encode({"code": code, "silent": silent, "user_expressions": {}})
+        content = self._messenger.pack_code(code, silent)
         return self._submit(
             socket, "execute_request", content, (), metadata, False, ident, message_future_hook
         )

@@ -173,3 +173,8 @@ def show_progress(
 def deadline_after(timeout: float | None) -> float | None:
     """The moment that many seconds from now; None for None and for a negative number."""
     return None if timeout is None or timeout < 0 else time.monotonic() + timeout
+
+
+def time_left(deadline: float | None) -> float | None:
+    """Seconds until a deadline, at least 0; None for none."""
+    return None if deadline is None else max(0.0, deadline - time.monotonic())

@@ -186,6 +186,20 @@ class Messenger:
         check_size(buffers, self.max_message_size, func, "Client.max_message_size")
         return content, buffers
 
+    def pack_code(self, code: str, silent: bool) -> bytes:
+        """The content of a request to execute code.
+
+        Raises
+        ------
+        MessageTooLarge
+            It is larger than `max_message_size`.
+        """
+        content = encode(
+            {"code": code, "silent": silent, "user_expressions": {}, "allow_stdin": False}
+        )
+        check_size((content,), self.max_message_size, "execute", "Client.max_message_size")
+        return content
+
     def submit_direct(
         self,
         msg_type: str,
@@ -207,8 +221,6 @@ class Messenger:
         label = owner.label if label is None else label
         metadata = encode({"label": label, "count_output": True})
         foreign = self.engines.foreign
-        if msg_type == "execute_request":
-            check_size((content,), self.max_message_size, "execute", "Client.max_message_size")
         for engine_id in ids:
             try:
                 uuid = self.engines.uuid(engine_id)

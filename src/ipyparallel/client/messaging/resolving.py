@@ -25,6 +25,18 @@ class SafeFuture(Future[Any]):
                 _log.exception("A callback of a result failed")
 
 
+def is_done(future: Future[Any], timeout: float | None) -> bool:
+    """Whether a future is done within so many seconds; None: wait for ever.
+
+    That it failed with a TimeoutError of its own is not taken for ours.
+    """
+    try:
+        future.exception(timeout)
+    except TimeoutError:
+        return future.done()
+    return True
+
+
 def resolve(future: Future[Any], result: Any = None, error: BaseException | None = None) -> None:
     """Give a future its result, or its error, unless it has one, or was cancelled."""
     with suppress(InvalidStateError):

@@ -15,7 +15,7 @@ from ...protocol.messages import Header, ReplyMetadata
 from ...protocol.session import parse_date
 from .metadata import Metadata
 from .recording import StreamText
-from .resolving import SafeFuture, resolve
+from .resolving import SafeFuture, is_done, resolve
 
 
 class MessageFuture(SafeFuture):
@@ -164,11 +164,7 @@ class MessageFuture(SafeFuture):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the reply; whether it came within so many seconds."""
-        try:
-            self.exception(timeout)
-        except TimeoutError:
-            return self.done()
-        return True
+        return is_done(self, timeout)
 
 
 #: Guards the making of output futures and metadata. One lock for all: it is held for an instant.

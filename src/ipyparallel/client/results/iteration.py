@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..display.waiting import GRACE, announced, missing_output
+from ..waiting import time_left
 
 if TYPE_CHECKING:
     from ..messaging.tasks import MessageFuture
@@ -88,8 +89,7 @@ class EndedTasks:
             call_when_done(future, done.put_nowait)
         deadline = None if self._timeout is None else time.monotonic() + self._timeout
         for _ in different:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            yield await asyncio.wait_for(done.get(), left)
+            yield await asyncio.wait_for(done.get(), time_left(deadline))
 
 
 def as_completed(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED
 from concurrent.futures import wait as wait_for_futures
 from typing import Any
 
+from ..messaging.resolving import is_done
 from ..messaging.tasks import MessageFuture
-from ..waiting import deadline_after, show_progress
+from ..waiting import deadline_after, show_progress, time_left
 from .info import TaskInfo
 
 
@@ -42,11 +42,7 @@ class WaitableResult(TaskInfo):
             parts = dict(zip(self._children, self.split(), strict=True))
             ended = {parts[child] for child in done}
             return ended, set(parts.values()) - ended
-        try:
-            self.exception(_seconds(timeout))
-        except TimeoutError:
-            return self.done()
-        return True
+        return is_done(self, _seconds(timeout))
 
     def _wait_for_tasks(
         self, timeout: float | None, return_when: str
@@ -77,12 +73,8 @@ class WaitableResult(TaskInfo):
         """Wait until all output is there, too; whether it is, after so many seconds."""
         deadline = deadline_after(timeout)
         for child in self._children:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                child.output.result(left)
-            except TimeoutError:
-                if not child.output_done:
-                    return False
+            if not is_done(child.output, time_left(deadline)) and not child.output_done:
+                return False
         return True
 
     def wait_interactive(
@@ -145,9 +137,9 @@ class WaitableResult(TaskInfo):
         for child in self._children:
             if child.memory is None:
                 continue
-            left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
+            left = time_left(deadline)
             try:
-                child.memory.wait(left)
+                child.memory.wait(-1.0 if left is None else left)
             except NotDone:
                 raise TimeoutError("Still waiting to be sent.") from None
 

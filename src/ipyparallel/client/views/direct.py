@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ... import serialize
-from ...protocol.messages import encode
 from ...serialize.calls import MapCall
 from ..activation import activate_view
 from ..arguments import (
@@ -78,9 +77,7 @@ class DirectView(Namespaces):
         block = self._blocks(block)
         check_label(label)
         ids = self._ids(targets)
-        content = encode(
-            {"code": code, "silent": silent, "user_expressions": {}, "allow_stdin": False}
-        )
+        content = self.client._messenger.pack_code(code, silent)
         tasks = self.client._messenger.submit_direct(
             "execute_request", content, (), ids, self, label
         )
