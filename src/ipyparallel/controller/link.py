@@ -13,6 +13,8 @@ class EngineJoined(msgspec.Struct, tag=True):
 
     uuid: str
     id: int
+    #: How much it has of what tasks may ask for, by name.
+    resources: dict[str, float] = {}
 
 
 class EngineLeft(msgspec.Struct, tag=True):
@@ -27,6 +29,13 @@ class TasksReturned(msgspec.Struct, tag=True):
 
     uuid: str
     msg_ids: list[str]
+
+
+class TasksCancelled(msgspec.Struct, tag=True):
+    """Hub: an engine's answer to CancelTasks; see `CancelReply`."""
+
+    uuid: str
+    outcomes: dict[str, str]
 
 
 class LoadRequest(msgspec.Struct, tag=True):
@@ -58,6 +67,20 @@ class RecallTasks(msgspec.Struct, tag=True):
     msg_ids: list[str]
 
 
+class CancelTasks(msgspec.Struct, tag=True):
+    """Scheduler: have an engine not run these tasks, and interrupt the one of them that runs."""
+
+    uuid: str
+    msg_ids: list[str]
+
+
+class ReplaceEngine(msgspec.Struct, tag=True):
+    """Scheduler: kill an engine, and start another in its place."""
+
+    uuid: str
+    reason: str
+
+
 class Load(msgspec.Struct, tag=True):
     """Scheduler or relay: the answer to LoadRequest."""
 
@@ -68,9 +91,9 @@ class Load(msgspec.Struct, tag=True):
     waiting: list[str] = []
 
 
-ToScheduler = EngineJoined | EngineLeft | TasksReturned | LoadRequest | Stop
+ToScheduler = EngineJoined | EngineLeft | TasksReturned | TasksCancelled | LoadRequest | Stop
 ToRelay = EngineLeft | LoadRequest | Stop
-ToHub = EngineReached | EngineUnreachable | RecallTasks | Load
+ToHub = EngineReached | EngineUnreachable | RecallTasks | CancelTasks | ReplaceEngine | Load
 
 encode = msgspec.msgpack.Encoder().encode
 decode_for_scheduler = msgspec.msgpack.Decoder(ToScheduler).decode

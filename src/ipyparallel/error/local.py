@@ -57,7 +57,7 @@ class TaskAborted(KernelError):
 
 
 class TaskTimeout(KernelError):
-    """The task did not start, or did not end, within the time it was given."""
+    """The task did not begin, or did not end, within the time it was given."""
 
 
 class UnmetDependency(KernelError):
@@ -68,8 +68,8 @@ class ImpossibleDependency(UnmetDependency):
     """What the task requires can never be met."""
 
 
-class DependencyTimeout(ImpossibleDependency):
-    """What the task requires was not met in time."""
+class DependencyTimeout(ImpossibleDependency, TaskTimeout):
+    """The task still waited, for others or for an engine, when the time that it may was over."""
 
 
 class InvalidDependency(ImpossibleDependency):

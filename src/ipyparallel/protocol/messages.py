@@ -57,12 +57,28 @@ class TaskMetadata(msgspec.Struct):
     targets: list[str] | None = None
     retries: int = 0
     label: str | None = None
+    #: Extension: of the tasks that wait, those of a higher priority go first.
+    priority: int = 0
+    #: Extension: how much of what engines declare the task needs, by name.
+    resources: dict[str, float] | None = None
+    #: Extension: seconds the task may run; 0 for any time.
+    time_limit: float = 0.0
+    #: Extension: of a task that was submitted by a task, how many are above it, and whose turn it
+    #: takes among the clients: the session of the client that submitted the topmost one.
+    depth: int = 0
+    on_behalf_of: str = ""
 
 
 class RequestMetadata(msgspec.Struct):
     """What an engine reads in the metadata of a request."""
 
     label: str | None = None
+    #: Extension: names of the exception types, ``module.qualname``, after which the task is worth
+    #: another try; None for all.
+    retry_on: list[str] | None = None
+    #: Extension: as in `TaskMetadata`; above 0, a task on this engine may wait for it.
+    depth: int = 0
+    on_behalf_of: str = ""
     is_broadcast: bool = False
     is_coalescing: bool = False
     original_msg_id: str = ""
@@ -87,6 +103,8 @@ class ReplyMetadata(msgspec.Struct, omit_defaults=False):
     output_count: int | msgspec.UnsetType = msgspec.UNSET
     #: Extension: seconds the request ran, by the engine's monotonic clock.
     elapsed: float | msgspec.UnsetType = msgspec.UNSET
+    #: Extension: whether the exception is one of those in the request's ``retry_on``.
+    retryable: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class RegistrationRequest(msgspec.Struct):
@@ -96,6 +114,10 @@ class RegistrationRequest(msgspec.Struct):
     id: int | None = None
     #: Extension: the engine reports on every channel when it can be reached there.
     reports_ready: bool = False
+    #: Extension: how much the engine has of what tasks may ask for, by name.
+    resources: dict[str, float] = {}
+    #: Extension: uuid of the engine, known to be dead, whose id this one takes over.
+    replaces: str = ""
 
 
 class RegistrationReply(msgspec.Struct):
@@ -143,6 +165,33 @@ class ConnectionReply(msgspec.Struct, omit_defaults=True):
     #: Extension: uuids of the engines that take this package's own apply messages.
     native: list[str] | None = None
     status: str = ""
+
+
+class CancelRequest(msgspec.Struct):
+    """*Extension.* Cancel tasks, wherever they are: to the scheduler, or to an engine."""
+
+    msg_ids: list[str]
+
+
+class CancelReply(msgspec.Struct):
+    """*Extension.* Where each of the tasks was when it was cancelled.
+
+    ``waiting`` for an engine or for other tasks; ``queued`` on its engine, which will not begin it;
+    ``running``: it is interrupted; ``finished`` (or not known): nothing was done.
+    """
+
+    outcomes: dict[str, str]
+    status: str = "ok"
+
+
+class EngineWaiting(msgspec.Struct):
+    """*Extension.* An engine, on the task channel: what it runs waits for other tasks, or goes on.
+
+    While a task waits, its engine runs others, so that tasks can wait for tasks.
+    """
+
+    msg_id: str
+    waiting: bool
 
 
 class QueueRequest(msgspec.Struct):
