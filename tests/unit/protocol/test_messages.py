@@ -26,7 +26,7 @@ from ipyparallel.protocol.messages import (
         (ConnectionRequest(), "{}"),
         (
             RegistrationRequest("u"),
-            '{"uuid":"u","id":null,"reports_ready":false}',
+            '{"uuid":"u","id":null,"reports_ready":false,"resources":{},"replaces":""}',
         ),
     ],
 )
