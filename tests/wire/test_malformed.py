@@ -275,20 +275,39 @@ def test_balanced_request_of_unknown_type(
 def test_task_with_unreadable_metadata(
     bench: Bench, watch: Watch, task: zmq.Socket[bytes], frame: bytes
 ) -> None:
-    task.send_multipart(resign(bench.raw.session, call_frames(bench), METADATA, frame))
-    watch.check("WARNING", "Dropped a message on the task channel")
+    request = resign(bench.raw.session, call_frames(bench), METADATA, frame)
+    task.send_multipart(request)
+    error = error_in(bench.raw, task, "apply_reply", request)
+    assert "the metadata of the task is malformed" in error["evalue"]
+    watch.check("WARNING", "Refused a task")
 
 
 @pytest.mark.parametrize(
     "metadata",
-    [{"targets": "all"}, {"targets": [1]}, {"retries": "one"}, {"timeout": "1 s"}, {"after": 5}],
+    [
+        {"targets": "all"},
+        {"targets": [1]},
+        {"retries": "one"},
+        {"timeout": "1 s"},
+        {"after": 5},
+        {"follow": {"dependencies": [], "success": False}},
+        {"after": {"tasks": ["a"]}},
+        {"timeout": -1},
+        {"time_limit": -1},
+        {"resources": {"gpu": -1}},
+        {"priority": 0.5},
+    ],
     ids=str,
 )
 def test_task_with_wrong_metadata(
     bench: Bench, watch: Watch, task: zmq.Socket[bytes], metadata: dict[str, Any]
 ) -> None:
-    task.send_multipart(call_frames(bench, metadata))
-    watch.check("WARNING", "Dropped a message on the task channel", *metadata)
+    request = call_frames(bench, metadata)
+    task.send_multipart(request)
+    error = error_in(bench.raw, task, "apply_reply", request)
+    (name,) = metadata
+    assert name in error["evalue"]
+    watch.check("WARNING", "Refused a task", name)
 
 
 @unreadable
