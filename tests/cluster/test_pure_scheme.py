@@ -139,8 +139,8 @@ def test_it_gives_no_tasks_to_an_engine_that_is_silent(new_cluster: NewCluster) 
         2,
         controller_args=[
             "--scheme=pure",
-            "--ping=100",
-            "--HeartMonitor.max_heartmonitor_misses=10",
+            "--ping=200",
+            "--HeartMonitor.max_heartmonitor_misses=15",
         ],
     )
     silent = psutil.Process(client[0].apply_sync(os.getpid))
