@@ -267,7 +267,11 @@ class Engine:
     def _announce(self, control: ControlThread) -> None:
         """Tell the controller on every channel that this engine can be reached there."""
         self._requests.direct.send([HUB, *self._session.message("engine_ready")])
-        self._requests.tasks.send(self._session.message("engine_ready"))
+        # not before: what passes tasks on without a look gives them to whoever is connected
+        self._requests.tasks.socket.connect(self._url(self._info.task))
+        # with the uuid, which that does not add
+        ready = [HUB, self._uuid.encode(), *self._session.message("engine_ready")]
+        self._requests.tasks.send(ready)
         control.send([HUB, *self._session.message("engine_ready")])
         self._log.info("Engine %d is ready", self.id)
 
