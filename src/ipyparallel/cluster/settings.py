@@ -69,7 +69,7 @@ class ClusterSettings(LoggingConfigurable):
     resources = Resources(
         help="How much each engine has of what tasks may ask for: a dict of names and numbers, such"
         " as {'gpu': 1}, on the command line 'gpu=1,mem=16'; or a list of dicts, one for each"
-        " engine, on the command line as JSON.",
+        " engine, on the command line as JSON. Which of them gets which id is not determined.",
     ).tag(config=True, to_dict=True)
     log_level = Integer(logging.INFO, help="What to log, where no application decides it.").tag(
         config=True

@@ -17,7 +17,8 @@ import msgspec
 import zmq
 
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import CancelReply, CancelRequest, EngineNotice
+from ..protocol.messages import CancelRequest, EngineNotice
+from ..protocol.resources import format_resources
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from . import link, queries
@@ -40,6 +41,12 @@ class RecallReply(msgspec.Struct):
     """An engine's answer to a ``recall_request``: the tasks it gives back."""
 
     returned: list[str] = []
+
+
+class CancelOutcomes(msgspec.Struct):
+    """An engine's answer to a ``cancel_request``: what became of each task; see `CancelReply`."""
+
+    outcomes: dict[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -175,7 +182,8 @@ class Hub:
 
     def engine_ready(self, engine: Engine) -> None:
         """An engine can be reached: tell the scheduler, then the clients."""
-        self.log.info("Engine %d is ready", engine.id)
+        declared = format_resources(engine.resources)
+        self.log.info("Engine %d is ready%s", engine.id, declared and f", with {declared}")
         joined = link.EngineJoined(engine.uuid, engine.id, engine.resources)
         self._scheduler.send([link.encode(joined)])
         self._hearts.watch(engine.uuid)
@@ -283,10 +291,11 @@ class Hub:
                 case "recall_reply":
                     returned = message.read_content(RecallReply).returned
                     self._scheduler.send([link.encode(link.TasksReturned(uuid, returned))])
-                case "cancel_reply" if message.content().get("status") == "ok":
-                    outcomes = message.read_content(CancelReply).outcomes
-                    self._scheduler.send([link.encode(link.TasksCancelled(uuid, outcomes))])
-        except (ValueError, AttributeError) as e:
+                case "cancel_reply":
+                    # of one that was refused, since the engine is gone, there is none
+                    if outcomes := message.read_content(CancelOutcomes).outcomes:
+                        self._scheduler.send([link.encode(link.TasksCancelled(uuid, outcomes))])
+        except ValueError as e:
             self.log.warning("Dropped a message on the %s channel: %s", channel, e)
 
     def _reached(self, uuid: str, channel: str) -> None:

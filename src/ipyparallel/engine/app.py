@@ -95,7 +95,7 @@ class IPEngine(BaseParallelApplication):
     resources = Resources(
         help="How much each engine has of what tasks may ask for: a dict of names and numbers, on"
         " the command line 'gpu=1,mem=16'. With -n, also a list of dicts, one for each engine; on"
-        " the command line as JSON.",
+        " the command line as JSON. Which of them gets which id is not determined.",
     ).tag(config=True)
 
     @property

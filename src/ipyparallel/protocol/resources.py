@@ -35,6 +35,11 @@ def check_resources(resources: Any) -> dict[str, float]:
     return dict(resources)
 
 
+def format_resources(resources: Mapping[str, float]) -> str:
+    """The resources as one would type them; an empty text for none."""
+    return " ".join(f"{name}={amount:g}" for name, amount in resources.items())
+
+
 def parse_resources(text: str) -> Any:
     """What a text says: ``gpu=1 mem=16``, ``gpu=1,mem=16``, or JSON. JSON is not checked.
 
