@@ -127,7 +127,7 @@ def test_resources_go_to_the_engines_and_stay_with_them(new_cluster):
 def test_the_resources_of_each_say_how_many_engines(new_cluster):
     cluster = new_cluster(resources=EACH, n=None).start_cluster_sync()
     assert cluster.engine_set.n == 3
-    with pytest.raises(ValueError, match="resources of 3 engines are given, .* there are to be 2"):
+    with pytest.raises(ValueError, match=r"resources of 3 engines are given, .*there are to be 2"):
         new_cluster(resources=EACH, n=2, cluster_id="y").start_cluster_sync()
 
 

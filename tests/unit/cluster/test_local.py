@@ -70,7 +70,11 @@ def test_a_supervisor_is_told_what_its_engines_have(folder, resources):
     app = IPEngine()
     app.parse_command_line(launcher.args[len(launcher.engine_cmd) :])
     assert app.resources == resources
-    assert LocalEngineSetLauncher(profile_dir=str(folder), engine_cmd=["e"]).args == ["e", "-n", "1"]
+    assert LocalEngineSetLauncher(profile_dir=str(folder), engine_cmd=["e"]).args == [
+        "e",
+        "-n",
+        "1",
+    ]
 
 
 def test_each_start_has_a_log_of_its_own(folder):
