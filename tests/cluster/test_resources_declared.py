@@ -61,6 +61,10 @@ def controller(tmp_path: Path) -> Iterator[Controller]:
     controller.end()
 
 
+def log_of(engines: Engines) -> Callable[[], str]:
+    return lambda: engines.text
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -74,8 +78,7 @@ def test_ipengine(
 ) -> None:
     engines = Engines(tmp_path, controller.engine_file, *options)
     try:
-        engines.wait_ready(len(expected))
-        assert sorted(declared(controller.text)) == expected
+        wait_until(lambda: sorted(declared(controller.text)) == expected, more=log_of(engines))
     finally:
         engines.end()
 
@@ -86,8 +89,7 @@ def test_ipengine_from_its_configuration_file(tmp_path: Path, controller: Contro
     config.write_text("c.IPEngine.resources = {'gpu': 1}\n")
     engines = Engines(tmp_path, controller.engine_file)
     try:
-        engines.wait_ready()
-        assert declared(controller.text) == ["gpu=1"]
+        wait_until(lambda: declared(controller.text) == ["gpu=1"], more=log_of(engines))
     finally:
         engines.end()
 

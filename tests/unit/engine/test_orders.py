@@ -43,6 +43,11 @@ def test_an_order_fits_into_the_pipe_whole(orders, character):
 
 
 def test_a_pipe_that_nobody_reads_does_not_block(orders):
+    order = Replace("u", "x" * 600)
     with pytest.raises(BlockingIOError):
-        while True:
-            orders.give(Replace("u", "x" * 600))
+        _give_for_ever(orders, order)
+
+
+def _give_for_ever(orders, order):
+    while True:
+        orders.give(order)
