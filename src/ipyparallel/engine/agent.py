@@ -5,10 +5,11 @@ nothing, on whichever thread. So a third process stands by both::
 
                      pipe: born, died                      registration: deaths
         supervisor ──────────────────► agent ────────────────────────────────────► hub
-            │ forks  ◄───────────────── │ ▲   control: signals for these engines
-            ▼            pipe: orders    │ └──────────────────────────────────── relay
-         engines ◄───────────────────────┘
-                     signals, by process
+            │     ◄─────────────────── │ ▲  control: requests for these engines
+            │ forks   pipe: orders     │ └───────────────────────────────────── relay
+            ▼                          │
+         engines ◄─────────────────────┘
+                   signals, by process
 
 It says on the control channel for which engines it stands; the controller's relay then sends it
 the signals that clients mean for these, and it answers in their names. A published controller

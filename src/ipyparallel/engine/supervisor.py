@@ -223,11 +223,14 @@ class Supervisor:
             self._log.debug("%s has stopped", name)
             self._agent.tell(Ended(child.uuid))
             return
-        if why_replaced is None:
+        # one that was still starting dies of what it is told
+        obeyed = self._stopping and code == -signal.SIGTERM
+        if why_replaced is None and not obeyed:
             self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
-        elif code == -signal.SIGKILL:  # and not of something else just before
+        if why_replaced is not None and code == -signal.SIGKILL:
+            # and it did not die of something else just before
             reason = why_replaced
-        level = logging.INFO if code == 0 else logging.ERROR
+        level = logging.INFO if code == 0 or obeyed else logging.ERROR
         self._log.log(level, "%s (pid %d) is gone: %s", name, child.pid, reason)
         self._agent.tell(Died(child.uuid, engine_id, reason))
         if why_replaced is not None and not self._stopping:

@@ -82,6 +82,12 @@ def test_an_order_of_an_agent_that_died_before_it_killed_is_carried_out() -> Non
     assert "is gone: it was too slow\nStarting another" in log
 
 
+def test_one_that_is_stopped_while_it_starts_has_not_failed() -> None:
+    said, log = run("os.kill(os.getpid(), signal.SIGTERM)\n")
+    assert said == ["exit code 0"]
+    assert "is gone: killed by SIGTERM" in log
+
+
 def test_a_supervisor_that_stops_replaces_nobody() -> None:
     said, log = run(ORDER + KILL + "os.kill(os.getpid(), signal.SIGTERM)\n")
     assert said == ["exit code 0"]
