@@ -168,6 +168,9 @@ def test_control_with_unreadable_content(
         ("signal_request", {"sig": 9999}, "9999"),
         ("signal_request", {"sig": [2]}, "[2]"),
         ("recall_request", {}, "msg_ids"),
+        ("replace_request", {}, "must say why"),
+        ("replace_request", {"reason": ""}, "must say why"),
+        ("replace_request", {"reason": 5}, "must say why"),
     ],
 )
 def test_control_with_wrong_content(
@@ -432,14 +435,19 @@ def test_reply_to_a_task_of_another_engine_is_ignored(bench: Bench, fake: FakeEn
     bench.check_work()
 
 
+@pytest.mark.parametrize("name", ["returned", "outcomes"])
 @pytest.mark.parametrize(
     "content",
     [b'{"returned": 5}', b'{"returned": [5]}', *UNREADABLE.values()],
     ids=["a number", "numbers", *UNREADABLE],
 )
-def test_malformed_answer_to_a_recall(bench: Bench, fake: FakeEngine, content: bytes) -> None:
+def test_malformed_answer_to_a_recall_or_a_cancellation(
+    bench: Bench, fake: FakeEngine, content: bytes, name: str
+) -> None:
     watch = Watch(bench)
-    message = bench.raw.session.message("recall_reply", {}, metadata={"n": new_id()})
+    msg_type = {"returned": "recall_reply", "outcomes": "cancel_reply"}[name]
+    content = content.replace(b"returned", name.encode())
+    message = bench.raw.session.message(msg_type, {}, metadata={"n": new_id()})
     fake.control.send_multipart([HUB, *resign(bench.raw.session, message, CONTENT, content)])
     watch.wait_for_line()
     bench.check_work()
