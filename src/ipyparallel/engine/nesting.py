@@ -1,0 +1,154 @@
+"""Tasks that wait for tasks: while one does, its engine runs others, nested in it.
+
+Were it to stand still, engines that all wait for tasks, which no engine is left to run, would do so
+for ever. What is waited for is a future of this engine's own client (see `get_client`), in the main
+thread, by code that a request runs.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import zmq
+
+from .forked import is_forked
+from .interrupts import interruptible, protected
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .ledger import Ledger
+    from .requests import Requests
+
+#: Python's frames that a nested request, and the waiting for it, may have besides all those below
+#: it. Each has as many as if it were alone.
+_FRAMES = sys.getrecursionlimit()
+
+
+class Nesting:
+    """Runs requests while the code of another one waits.
+
+    Parameters
+    ----------
+    requests : Requests
+        Where the requests come from.
+    loop : asyncio loop
+        The engine's.
+    """
+
+    def __init__(
+        self, requests: Requests, ledger: Ledger, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._requests = requests
+        self._ledger = ledger
+        self._loop = loop
+        self._main = threading.get_ident()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._poller = zmq.Poller()
+        self._poller.register(self._wake_read, select.POLLIN)
+        #: How many futures are awaited on the event loop.
+        self.awaited = 0
+
+    def watch(self, *sockets: zmq.Socket[bytes]) -> None:
+        """Requests come from these."""
+        for socket in sockets:
+            self._poller.register(socket, zmq.POLLIN)
+
+    def close(self) -> None:
+        """Nothing will wait any more."""
+        # not the other end: a thread may be about to write to it
+        os.close(self._wake_read)
+
+    # ---- waiting without the event loop
+
+    def may_serve(self) -> bool:
+        """Whether `serve` may be called: by code of a running request, in the main thread."""
+        return (
+            threading.get_ident() == self._main and self._requests.busy and not is_forked()
+        )
+
+    def serve(self, done: Callable[[], bool], timeout: float | None) -> bool:
+        """Run requests until `done`, or for so many seconds; what `done` says then.
+
+        A request that has begun is not broken off for the timeout, nor because it is done.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            The code that waits is interrupted.
+        """
+        self._serve(done, timeout)
+        self._ledger.check()
+        return done()
+
+    @protected
+    def _serve(self, done: Callable[[], bool], timeout: float | None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._requests.waiting(), _room():
+            while not done() and not self._ledger.top_is_cancelled():
+                if self._requests.run_nested():
+                    continue
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return
+                self._sleep(left)
+                self._requests.read()
+
+    @interruptible
+    def _sleep(self, seconds: float | None) -> None:
+        """Until a request may have come, or something is done."""
+        self._ledger.check()
+        self._poller.poll(None if seconds is None else max(1, int(seconds * 1000)))
+        with suppress(BlockingIOError):
+            os.read(self._wake_read, 4096)
+
+    def wake(self) -> None:
+        """Have `serve` look again; from any thread."""
+        # full: it will look anyway
+        with suppress(BlockingIOError, BrokenPipeError):
+            os.write(self._wake_write, b"x")
+
+    # ---- waiting on the event loop
+
+    def serve_while_awaited(self, future: Future[Any]) -> None:
+        """Run requests as they come, on the loop, until this future is done."""
+        if threading.get_ident() != self._main or future.done():
+            return
+        self.awaited += 1
+        future.add_done_callback(self._done)
+        self._loop.call_soon(self._requests.run_all_nested)
+
+    def _done(self, _: Future[Any]) -> None:
+        def end() -> None:
+            self.awaited -= 1
+
+        with suppress(RuntimeError):  # the loop is closed: the engine has ended
+            self._loop.call_soon_threadsafe(end)
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Within this context there may be as many more frames as there are by now."""
+    used = 0
+    frame = sys._getframe()
+    while (below := frame.f_back) is not None:
+        frame = below
+        used += 1
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, used + _FRAMES))
+    try:
+        yield
+    finally:
+        # one that the code has set itself meanwhile holds
+        if sys.getrecursionlimit() == max(limit, used + _FRAMES):
+            sys.setrecursionlimit(limit)
