@@ -63,9 +63,7 @@ def _register(hub: Hub, message: Message, reply: Reply) -> None:
         return
     hub.log.debug("Engine %d is coming", engine.id)
     period = int(hub.heart_period * 1000)
-    content = RegistrationReply(
-        engine.id, period, hub.connection_info, client_info=hub.client_info
-    )
+    content = RegistrationReply(engine.id, period, hub.connection_info, client_info=hub.client_info)
     reply("registration_reply", content)
     hub.engine_coming(engine)
 

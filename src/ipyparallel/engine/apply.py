@@ -104,9 +104,7 @@ class ApplyRunner:
             metadata.output_count = output_count
         return self._reply(message, _ABORTED, metadata, [])
 
-    def refuse(
-        self, message: Message, error: BaseException, output_count: int = 0
-    ) -> list[Any]:
+    def refuse(self, message: Message, error: BaseException, output_count: int = 0) -> list[Any]:
         """The reply to a request that cannot be run."""
         metadata = self._reply_metadata(_metadata(message))
         metadata.status = "error"

@@ -37,6 +37,7 @@ from .forked import ForkedChild
 from .interrupts import may_interrupt
 from .kernel import IPythonParallelKernel
 from .kernel_ports import KernelPorts
+from .nesting import lineage_of_subtasks
 from .output import KernelSession
 from .redirect import redirect_output
 from .report import report_death
@@ -301,7 +302,7 @@ class Engine:
 
     def lineage(self) -> dict[str, Any]:
         """What is said in the metadata of a task that the running one submits."""
-        return self._requests.lineage()
+        return lineage_of_subtasks(self._requests.current)
 
     def may_serve(self) -> bool:
         """Whether `serve` may be called."""

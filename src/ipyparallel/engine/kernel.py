@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from types import SimpleNamespace
 from typing import Any
 
@@ -100,6 +101,7 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
     is_cancelled = AnyTrait(lambda: False)
     #: What runs a cell that awaits; None if there is none.
     awaited: asyncio.Future[Any] | None = None
+    _shell_context: Context
 
     # a pause after each execution, for clients that cannot tell when they have all output
     _execute_sleep = 0
@@ -122,12 +124,13 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
     @contextmanager
     def set_aside(self) -> Iterator[None]:
         """Within this context another request runs; after it, the present one goes on."""
-        saved = self._shell_context, self.shell.parent_header
+        context = self._shell_context
+        header = self.shell.parent_header
         with origin.set_aside():
             try:
                 yield
             finally:
-                self._shell_context, self.shell.parent_header = saved
+                self._shell_context, self.shell.parent_header = context, header
 
     def get_parent(self, channel: str | None = None) -> Any:
         """The request that the code which asks belongs to."""
@@ -155,10 +158,11 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
             raise KeyboardInterrupt
         content = await super().do_execute(*args, **kwargs)
         error, self.shell.last_error = self.shell.last_error, None
-        if content["status"] == "error" and self.is_cancelled():
-            if not isinstance(error, EngineStopping):
-                return {"status": "aborted", "execution_count": content["execution_count"]}
-        if content["status"] == "error" and error is not None:
+        if content["status"] == "ok":
+            return content
+        if self.is_cancelled() and not isinstance(error, EngineStopping):
+            return {"status": "aborted", "execution_count": content["execution_count"]}
+        if error is not None:
             content.update(self.describe(error, content["traceback"], "execute"))
         return content
 

@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import zmq
 
+from ..protocol.messages import UNREADABLE, RequestMetadata, decode_request_metadata
 from .forked import is_forked
 from .interrupts import interruptible, protected
 
 if TYPE_CHECKING:
     import asyncio
 
+    from ..protocol.session import Message
     from .ledger import Ledger
     from .requests import Requests
 
@@ -44,9 +46,7 @@ class Nesting:
         The engine's.
     """
 
-    def __init__(
-        self, requests: Requests, ledger: Ledger, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, requests: Requests, ledger: Ledger, loop: asyncio.AbstractEventLoop) -> None:
         self._requests = requests
         self._ledger = ledger
         self._loop = loop
@@ -69,13 +69,18 @@ class Nesting:
         # not the other end: a thread may be about to write to it
         os.close(self._wake_read)
 
+    def _run_next(self) -> bool:
+        """Run a request, if there is one that can be run; whether there was."""
+        found = self._requests.take_nested()
+        if found is not None:
+            self._requests.run_nested(*found)
+        return found is not None
+
     # ---- waiting without the event loop
 
     def may_serve(self) -> bool:
         """Whether `serve` may be called: by code of a running request, in the main thread."""
-        return (
-            threading.get_ident() == self._main and self._requests.busy and not is_forked()
-        )
+        return threading.get_ident() == self._main and self._requests.busy and not is_forked()
 
     def serve(self, done: Callable[[], bool], timeout: float | None) -> bool:
         """Run requests until `done`, or for so many seconds; what `done` says then.
@@ -96,7 +101,7 @@ class Nesting:
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._requests.waiting(), _room():
             while not done() and not self._ledger.top_is_cancelled():
-                if self._requests.run_nested():
+                if self._run_next():
                     continue
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
@@ -126,7 +131,12 @@ class Nesting:
             return
         self.awaited += 1
         future.add_done_callback(self._done)
-        self._loop.call_soon(self._requests.run_all_nested)
+        self._loop.call_soon(self.run_all)
+
+    def run_all(self) -> None:
+        """Run the requests that have come, if something is awaited."""
+        while self.awaited and self._requests.busy and self._run_next():
+            pass
 
     def _done(self, _: Future[Any]) -> None:
         def end() -> None:
@@ -134,6 +144,30 @@ class Nesting:
 
         with suppress(RuntimeError):  # the loop is closed: the engine has ended
             self._loop.call_soon_threadsafe(end)
+
+
+def is_subtask(message: Message) -> bool:
+    """Whether a request was sent by a task."""
+    try:
+        # most say nothing of it, which is seen faster so
+        frame = message.metadata_frame
+        return b'"depth"' in frame and decode_request_metadata(frame).depth > 0
+    except UNREADABLE:
+        return False
+
+
+def lineage_of_subtasks(message: Message | None) -> dict[str, Any]:
+    """What is said of the tasks that this request submits; see `TaskMetadata`."""
+    if message is None:
+        return {}
+    try:
+        metadata = decode_request_metadata(message.metadata_frame)
+    except UNREADABLE:  # nothing in it was needed to run it
+        metadata = RequestMetadata()
+    return {
+        "depth": metadata.depth + 1,
+        "on_behalf_of": metadata.on_behalf_of or message.header.session,
+    }
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from .forked import exit_if_forked
 from .jupyter import ReplyStream, as_dict
 from .kernel import IPythonParallelKernel
 from .ledger import Ledger, Turn
-from .nesting import Nesting
+from .nesting import Nesting, is_subtask
 from .output import KernelSession
 
 
@@ -70,7 +70,7 @@ class Requests:
         self._front_ends: Channel | None = None
         self.nesting = Nesting(self, self.ledger, self._loop)
         #: The request that is running; the innermost one.
-        self._current: Message | None = None
+        self.current: Message | None = None
         #: The channel of the request that is running, or ran last.
         self._running: Channel | None = None
         self._queue: deque[tuple[Channel, Message]] = deque()
@@ -113,7 +113,7 @@ class Requests:
         if not self.busy:
             self._pump()
         elif self.nesting.awaited:
-            self.run_all_nested()
+            self.nesting.run_all()
 
     def _take_in(self, channel: Channel, frames: list[Any]) -> None:
         try:
@@ -142,15 +142,15 @@ class Requests:
                 channel.send(self._runner.abort(message))
             elif message.header.msg_type == "apply_request":
                 self.busy = True
-                self._current = message
+                self.current = message
                 try:
                     channel.send(self._run(message))
                 finally:
-                    self._current = None
+                    self.current = None
                     self.busy = False
             else:
                 self.busy = True
-                self._current = message
+                self.current = message
                 task = self._loop.create_task(self._handle(channel, message))
                 task.add_done_callback(self._handled)
                 return
@@ -169,9 +169,9 @@ class Requests:
 
     def _handled(self, task: asyncio.Task[None]) -> None:
         self.ledger.end()
-        if self._current is not None:
-            self._count(self._current)  # of what has no count in its reply
-        self._current = None
+        if self.current is not None:
+            self._count(self.current)  # of what has no count in its reply
+        self.current = None
         self.busy = False
         self._pump()
 
@@ -238,12 +238,54 @@ class Requests:
         if not counted:
             kernel._publish_status("idle", "shell")
 
-    # ---- running while another one waits
+    # ---- running while another one waits; see `nesting`
+
+    def read(self) -> None:
+        """Take in what has come, while the loop does not run."""
+        self.direct.read()
+        self.tasks.read()
+
+    def take_nested(self) -> tuple[Channel, Message] | None:
+        """Take the next call out of the queue that need not wait for the running request to end.
+
+        That is any balanced one, and those that a task sent to this engine itself.
+        """
+        if self._stopped:
+            return None
+        for at, (channel, message) in enumerate(self._queue):
+            if message.header.msg_type == "apply_request" and (
+                channel is self.tasks or (channel is self.direct and is_subtask(message))
+            ):
+                del self._queue[at]
+                return channel, message
+        return None
+
+    def run_nested(self, channel: Channel, message: Message) -> None:
+        """Run a call, or answer that it was aborted, while the running request waits."""
+        outer = self._running, self.current
+        with self._kernel.set_aside():
+            self._running, self.current = channel, message
+            try:
+                # what it changes in its context is not seen by the outer one
+                copy_context().run(self._answer, channel, message)
+            finally:
+                self._running, self.current = outer
+        self._kernel.cancel_awaited()
+
+    def _answer(self, channel: Channel, message: Message) -> None:
+        turn = self.ledger.begin(message.header.msg_id, channel is self.tasks)
+        if turn is Turn.ABORT:
+            channel.send(self._runner.abort(message))
+        elif turn is Turn.RUN:
+            channel.send(self._run(message))
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Within this context the running request waits for tasks; the scheduler hears of it."""
-        message = self._current if self._running is self.tasks else None
+        """Within this context the running request waits for others.
+
+        If the scheduler sent it, it is told, to send others.
+        """
+        message = self.current if self._running is self.tasks else None
         if message is None:
             yield
             return
@@ -256,73 +298,6 @@ class Requests:
 
     def _tell(self, content: EngineWaiting) -> None:
         self.tasks.send(self._session.message("engine_waiting", content))
-
-    def read(self) -> None:
-        """Take in what has come, while the loop does not run."""
-        self.direct.read()
-        self.tasks.read()
-
-    def run_all_nested(self) -> None:
-        """While the running request awaits something: run those that need not wait for it."""
-        while self.busy and self.nesting.awaited and self.run_nested():
-            pass
-
-    def run_nested(self) -> bool:
-        """Run the next call that need not wait for the running request to end; whether there was.
-
-        That is any balanced one, and those that a task sent to this engine itself.
-        """
-        for at, (channel, message) in enumerate(self._queue):
-            if self._is_nestable(channel, message):
-                break
-        else:
-            return False
-        if self._stopped:
-            return False
-        del self._queue[at]
-        outer = self._running, self._current
-        with self._kernel.set_aside():
-            self._running, self._current = channel, message
-            try:
-                # what it changes in its context is not seen by the outer one
-                copy_context().run(self._answer, channel, message)
-            finally:
-                self._running, self._current = outer
-        self._kernel.cancel_awaited()
-        return True
-
-    def _is_nestable(self, channel: Channel, message: Message) -> bool:
-        if message.header.msg_type != "apply_request" or channel is self._front_ends:
-            return False
-        if channel is self.tasks:
-            return True
-        try:
-            # most have none, which is seen faster so
-            frame = message.metadata_frame
-            return b'"depth"' in frame and decode_request_metadata(frame).depth > 0
-        except UNREADABLE:
-            return False
-
-    def _answer(self, channel: Channel, message: Message) -> None:
-        turn = self.ledger.begin(message.header.msg_id, channel is self.tasks)
-        if turn is Turn.ABORT:
-            channel.send(self._runner.abort(message))
-        elif turn is Turn.RUN:
-            channel.send(self._run(message))
-
-    def lineage(self) -> dict[str, Any]:
-        """What is said of a task that the running one submits; see `TaskMetadata`."""
-        message = self._current
-        if message is None:
-            return {}
-        try:
-            metadata = decode_request_metadata(message.metadata_frame)
-        except UNREADABLE:  # nothing in it was needed to run the call
-            return {"depth": 1, "on_behalf_of": message.header.session}
-        return {
-            "depth": metadata.depth + 1,
-            "on_behalf_of": metadata.on_behalf_of or message.header.session,
-        }
 
     # ---- not running
 

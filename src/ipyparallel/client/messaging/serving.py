@@ -1,8 +1,8 @@
 """Futures that a task on an engine may wait for: the engine runs other requests meanwhile.
 
 All waiting for a future of `concurrent.futures` is waiting for its condition (``result``,
-``exception``), or for an event that ``wait`` and ``as_completed`` hang on it. So it is these two that
-are other ones here, and whoever waits need not know.
+``exception``), or for an event that ``wait`` and ``as_completed`` hang on it. So it is these two
+that are other ones here, and whoever waits need not know.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from ..._host import Host
 
 def serve_meanwhile(future: Future[Any], host: Host) -> None:
     """Have the engine run other requests while one waits for this future, which nobody does yet."""
-    future._condition = _Condition(host)  # type: ignore[attr-defined]
-    future._waiters = _Waiters(host)  # type: ignore[attr-defined]
+    future._condition = _Condition(host)
+    future._waiters = _Waiters(host)
 
 
 def host_of(future: Future[Any]) -> Host | None:
     """The engine that runs other requests meanwhile; None if none does."""
-    condition = future._condition  # type: ignore[attr-defined]
+    condition = future._condition
     return condition.host if isinstance(condition, _Condition) else None
 
 
