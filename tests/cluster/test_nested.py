@@ -82,7 +82,8 @@ def by_imap(view):
 def by_return_when(view):
     done, pending = view.map_async(square, [3]).wait(return_when="FIRST_COMPLETED")
     assert not pending
-    return next(iter(done)).get()[0]
+    ((result,),) = next(iter(done)).get()
+    return result
 
 
 def by_view_wait(view):
@@ -225,8 +226,8 @@ def test_output_belongs_to_who_writes_it(one: ipp.Client) -> None:
     )
     cell.get(30)
     assert cell.stdout == "before\nafter\n"
-    assert [it["data"]["text/plain"] for it in cell.outputs[0]] == ["'between'"]
-    assert cell.execute_result[0]["data"]["text/plain"] == "'value'"
+    assert [it["data"]["text/plain"] for it in cell.outputs] == ["'between'"]
+    assert cell.execute_result["data"]["text/plain"] == "'value'"
 
 
 def test_a_child_that_fails(one: ipp.Client) -> None:
@@ -238,7 +239,7 @@ def test_a_child_that_fails(one: ipp.Client) -> None:
         try:
             results[0].get()
         except ZeroDivisionError as e:
-            return type(e).__name__, results[1].get()
+            return e.ename, results[1].get()
 
     def divide(x):
         return 1 / x
@@ -277,6 +278,7 @@ def test_a_timeout_while_waiting(client: ipp.Client, tmp_path: Path) -> None:
 def test_other_requests_wait_for_their_turn(one: ipp.Client, tmp_path: Path) -> None:
     def parent(begun: str, go_on: str):
         import os
+        import sys
         import time
 
         import ipyparallel as ipp
@@ -284,12 +286,14 @@ def test_other_requests_wait_for_their_turn(one: ipp.Client, tmp_path: Path) -> 
         open(begun, "w").close()
         while not os.path.exists(go_on):
             time.sleep(0.01)
-        globals()["order"] = []
+        sys.modules["__main__"].__dict__["order"] = []
         ipp.get_client().load_balanced_view().apply_sync(note, "child")
         note("parent")
 
     def note(what: str) -> None:
-        globals()["order"].append(what)
+        import sys
+
+        sys.modules["__main__"].__dict__["order"].append(what)
 
     one[0].push({"note": note}, block=True)
     begun, go_on = tmp_path / "begun", tmp_path / "go on"
@@ -366,6 +370,16 @@ def test_recursion_on_an_engine_that_is_sent_all_at_once(new_cluster) -> None:
         assert client.load_balanced_view().apply_async(fib, 9).get(60) == 34
 
 
+def attempt() -> str:
+    import ipyparallel as ipp
+
+    try:
+        ipp.get_client()
+    except RuntimeError as e:
+        return str(e)
+    return "has a client"
+
+
 def test_forked_processes_are_no_engines(one: ipp.Client) -> None:
     def parent():
         import multiprocessing
@@ -375,14 +389,6 @@ def test_forked_processes_are_no_engines(one: ipp.Client) -> None:
         ipp.get_client()
         with multiprocessing.get_context("fork").Pool(1) as pool:
             return pool.apply(attempt)
-
-    def attempt():
-        import ipyparallel as ipp
-
-        try:
-            ipp.get_client()
-        except RuntimeError as e:
-            return str(e)
 
     one[0].push({"attempt": attempt}, block=True)
     assert "this process is none" in one[0].apply_async(parent).get(30)
