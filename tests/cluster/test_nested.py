@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -108,9 +109,7 @@ def by_as_completed(view):
 def by_standard_as_completed(view):
     from concurrent.futures import as_completed
 
-    return sum(
-        ar.result() for ar in as_completed([view.apply_async(square, x) for x in (1, 2, 2)])
-    )
+    return sum(ar.result() for ar in as_completed([view.apply_async(square, x) for x in (1, 2, 2)]))
 
 
 def by_standard_wait(view):
@@ -324,6 +323,38 @@ def test_threads_wait_as_usual(one: ipp.Client) -> None:
     assert one[0].apply_async(parent).get(30) == [9]
 
 
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [
+        (signal.SIGINT, "KeyboardInterrupt"),
+        (signal.SIGTERM, "Engine 0 was stopped while it ran the task"),
+    ],
+)
+def test_a_signal_while_waiting(new_cluster, tmp_path: Path, number: int, what: str) -> None:
+    def hold(begun: str) -> None:
+        import time
+
+        open(begun, "w").close()
+        time.sleep(1000)
+
+    def parent(begun: str) -> None:
+        import ipyparallel as ipp
+
+        ipp.get_client().load_balanced_view(1).apply_sync(hold, begun)
+
+    _, client = new_cluster(2)
+    client[:].push({"hold": hold}, block=True)
+    begun = tmp_path / "begun"
+    result = client[0].apply_async(parent, str(begun))
+    while not begun.exists():
+        pass
+    client.send_signal(number, targets=0, block=True)
+    with pytest.raises(
+        ipp.EngineError if number == signal.SIGTERM else ipp.RemoteError, match=what
+    ):
+        result.get(20)
+
+
 def cancel(client: ipp.Client, msg_id: str) -> str:
     uuid = client._messenger.engines.uuid(0)
     content = {"msg_ids": [msg_id]}
@@ -378,6 +409,35 @@ def attempt() -> str:
     except RuntimeError as e:
         return str(e)
     return "has a client"
+
+
+def parent(n: int) -> int:
+    return sum(squares([n, 1, 2]))
+
+
+def test_many_that_wait_on_one_engine(new_cluster) -> None:
+    """More than could wait one on top of the other, were no heed taken."""
+    _, client = new_cluster(1, controller_args=["--TaskScheduler.hwm=0"])
+    client[:].push({"square": square, "squares": squares}, block=True)
+    numbers = range(500)
+    result = client.load_balanced_view().map_async(parent, numbers)
+    assert result.get(90) == [n * n + 5 for n in numbers]
+
+
+def test_recursion_without_end(new_cluster) -> None:
+    def endless() -> None:
+        import sys
+
+        import ipyparallel as ipp
+
+        sys.modules["ipyparallel.engine.nesting"]._MAX_LEVEL = 10
+        ipp.get_client().load_balanced_view().apply_sync(endless)
+
+    _, client = new_cluster(1, controller_args=["--TaskScheduler.hwm=0"])
+    client[:].push({"endless": endless}, block=True)
+    with pytest.raises(ipp.RemoteError, match="10 tasks wait on this engine for tasks"):
+        client.load_balanced_view().apply_async(endless).get(90)
+    assert client[0].apply_sync(squares, [2]) == [4]
 
 
 def test_forked_processes_are_no_engines(one: ipp.Client) -> None:

@@ -81,6 +81,11 @@ class Ledger:
         if self.cancelled:
             self.cancelled.discard(msg_id)
 
+    @property
+    def level(self) -> int:
+        """How many requests run: one, and those that wait beneath it."""
+        return len(self._running)
+
     def top_is_cancelled(self) -> bool:
         """Whether the request on top is to be interrupted."""
         running = self._running
@@ -147,5 +152,8 @@ class Ledger:
             # may be before them all, has not begun.
             if self._last_task in msg_ids:
                 msg_ids = msg_ids[msg_ids.index(self._last_task) + 1 :]
+            # but when very many wait: then those that are waited for go first
+            begun = set(self._begun)
+            msg_ids = [msg_id for msg_id in msg_ids if msg_id not in begun]
             self._taken_back.update(msg_ids)
             return msg_ids

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from .ledger import Ledger
     from .requests import Requests
 
+#: From so many on that wait, one on top of the other, only those are added that are deeper among
+#: the tasks that tasks have submitted. The deepest of all wait for such.
+_PILE = 50
+
+#: Most that may wait: the stack of the main thread is not endless.
+_MAX_LEVEL = 400
+
 #: Python's frames that a nested request, and the waiting for it, may have besides all those below
 #: it. Each has as many as if it were alone.
 _FRAMES = sys.getrecursionlimit()
@@ -71,7 +78,10 @@ class Nesting:
 
     def _run_next(self) -> bool:
         """Run a request, if there is one that can be run; whether there was."""
-        found = self._requests.take_nested()
+        deeper_than = -1
+        if self._ledger.level >= _PILE:
+            deeper_than = depth_of(self._requests.current)
+        found = self._requests.take_nested(deeper_than)
         if found is not None:
             self._requests.run_nested(*found)
         return found is not None
@@ -91,7 +101,14 @@ class Nesting:
         ------
         KeyboardInterrupt
             The code that waits is interrupted.
+        RecursionError
+            Too many requests wait, one on top of the other.
         """
+        if self._ledger.level > _MAX_LEVEL:
+            raise RecursionError(
+                f"{_MAX_LEVEL} tasks wait on this engine for tasks, each nested in another; let"
+                " fewer of them wait, or share them out to more engines"
+            )
         self._serve(done, timeout)
         self._ledger.check()
         return done()
@@ -146,14 +163,14 @@ class Nesting:
             self._loop.call_soon_threadsafe(end)
 
 
-def is_subtask(message: Message) -> bool:
-    """Whether a request was sent by a task."""
+def depth_of(message: Message | None) -> int:
+    """How many tasks are above a request: 0 if it was not sent by a task."""
+    if message is None or b'"depth"' not in message.metadata_frame:
+        return 0  # most say nothing of it, which is seen faster so
     try:
-        # most say nothing of it, which is seen faster so
-        frame = message.metadata_frame
-        return b'"depth"' in frame and decode_request_metadata(frame).depth > 0
+        return decode_request_metadata(message.metadata_frame).depth
     except UNREADABLE:
-        return False
+        return 0
 
 
 def lineage_of_subtasks(message: Message | None) -> dict[str, Any]:
@@ -178,11 +195,13 @@ def _room() -> Iterator[None]:
     while (below := frame.f_back) is not None:
         frame = below
         used += 1
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, used + _FRAMES))
+    before = sys.getrecursionlimit()
+    # calls in C count, too, and are not among the frames
+    limit = max(before, 2 * used + _FRAMES)
+    sys.setrecursionlimit(limit)
     try:
         yield
     finally:
         # one that the code has set itself meanwhile holds
-        if sys.getrecursionlimit() == max(limit, used + _FRAMES):
-            sys.setrecursionlimit(limit)
+        if sys.getrecursionlimit() == limit:
+            sys.setrecursionlimit(before)

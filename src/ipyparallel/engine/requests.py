@@ -31,7 +31,7 @@ from .forked import exit_if_forked
 from .jupyter import ReplyStream, as_dict
 from .kernel import IPythonParallelKernel
 from .ledger import Ledger, Turn
-from .nesting import Nesting, is_subtask
+from .nesting import Nesting, depth_of
 from .output import KernelSession
 
 
@@ -245,17 +245,23 @@ class Requests:
         self.direct.read()
         self.tasks.read()
 
-    def take_nested(self) -> tuple[Channel, Message] | None:
+    def take_nested(self, deeper_than: int) -> tuple[Channel, Message] | None:
         """Take the next call out of the queue that need not wait for the running request to end.
 
         That is any balanced one, and those that a task sent to this engine itself.
+
+        Parameters
+        ----------
+        deeper_than : int
+            Only those with more tasks above them; -1 for any.
         """
         if self._stopped:
             return None
         for at, (channel, message) in enumerate(self._queue):
-            if message.header.msg_type == "apply_request" and (
-                channel is self.tasks or (channel is self.direct and is_subtask(message))
-            ):
+            if message.header.msg_type != "apply_request" or channel is self._front_ends:
+                continue
+            is_balanced = channel is self.tasks
+            if (is_balanced and deeper_than < 0) or depth_of(message) > max(0, deeper_than):
                 del self._queue[at]
                 return channel, message
         return None

@@ -122,9 +122,7 @@ def test_aborted_ones(ledger: Ledger):
     assert ledger.begin("a", balanced=False) is Turn.RUN
 
 
-def test_what_is_kept_is_bounded(
-    ledger: Ledger, signals: Signals, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_is_kept_is_bounded(ledger: Ledger, signals: Signals, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "_MAX_ABORTED", 3)
     ledger.abort("abcd")
     assert ledger.begin("a", balanced=False) is Turn.RUN
