@@ -101,11 +101,11 @@ class Nesting:
         ------
         KeyboardInterrupt
             The code that waits is interrupted.
-        RecursionError
+        RuntimeError
             Too many requests wait, one on top of the other.
         """
         if self._ledger.level > _MAX_LEVEL:
-            raise RecursionError(
+            raise RuntimeError(
                 f"{_MAX_LEVEL} tasks wait on this engine for tasks, each nested in another; let"
                 " fewer of them wait, or share them out to more engines"
             )
