@@ -443,45 +443,6 @@ def test_recursion_that_is_too_deep(new_cluster) -> None:
     assert client[0].apply_sync(squares, [2]) == [4]
 
 
-def attempt() -> str:
-    import ipyparallel as ipp
-
-    try:
-        ipp.get_client()
-    except RuntimeError as e:
-        return str(e)
-    return "has a client"
-
-
-def parent(n: int) -> int:
-    return sum(squares([n, 1, 2]))
-
-
-def test_many_that_wait_on_one_engine(new_cluster) -> None:
-    """More than could wait one on top of the other, were no heed taken."""
-    _, client = new_cluster(1, controller_args=["--TaskScheduler.hwm=0"])
-    client[:].push({"square": square, "squares": squares}, block=True)
-    numbers = range(500)
-    result = client.load_balanced_view().map_async(parent, numbers)
-    assert result.get(90) == [n * n + 5 for n in numbers]
-
-
-def test_recursion_without_end(new_cluster) -> None:
-    def endless() -> None:
-        import sys
-
-        import ipyparallel as ipp
-
-        sys.modules["ipyparallel.engine.nesting"]._MAX_LEVEL = 10
-        ipp.get_client().load_balanced_view().apply_sync(endless)
-
-    _, client = new_cluster(1, controller_args=["--TaskScheduler.hwm=0"])
-    client[:].push({"endless": endless}, block=True)
-    with pytest.raises(ipp.RemoteError, match="10 tasks wait on this engine for tasks"):
-        client.load_balanced_view().apply_async(endless).get(90)
-    assert client[0].apply_sync(squares, [2]) == [4]
-
-
 def test_forked_processes_are_no_engines(one: ipp.Client) -> None:
     def parent():
         import multiprocessing
