@@ -421,7 +421,7 @@ class Model:
             assert None not in self.requests.values()
 
     def hopes(self, task):
-        """It waits for resources that no engine has yet, since there was none, or a new one comes."""
+        """It needs what no engine has yet: there was none, or a new one comes."""
         return bool(task.terms.resources) and not task.terms.targets
 
     def check_resources(self, engine, model):
@@ -453,5 +453,6 @@ class Model:
             self.leave(uuid)
         assert self.machine.take() == []
         machine = self.machine
-        assert not machine._owners and not machine._graph._waiting_for
-        assert len(machine._board._lines) == 1 and not machine._board._common.length
+        assert machine._owners == machine._graph._waiting_for == {}
+        assert list(machine._board._lines.values()) == [machine._board._common]
+        assert machine._board._common.length == 0

@@ -42,6 +42,9 @@ from . import link
 from .serving import ServingThread, drain
 from .submissions import Submission, SubmissionReader, Unacceptable
 
+#: What engines say to the scheduler itself.
+_REPORTS = ("engine_ready", "engine_waiting")
+
 
 class SchedulerLoop:
     """Moves tasks from clients to engines and their results back.
@@ -197,7 +200,7 @@ class SchedulerLoop:
         try:
             message = self._session.parse(frames)
             uuid = frames[0].decode()
-            if len(message.idents) == 1:
+            if message.header.msg_type in _REPORTS:
                 self._on_report(uuid, message)
                 return
             metadata = decode_reply_metadata(message.metadata_frame)
@@ -225,14 +228,12 @@ class SchedulerLoop:
         msg_type = message.header.msg_type
         if msg_type == "engine_ready":
             self._tell(link.EngineReached(uuid))
-        elif msg_type == "engine_waiting":
-            report: EngineWaiting = message.read_content(EngineWaiting)
-            if report.waiting:
-                self._machine.paused(uuid, report.msg_id, time.monotonic())
-            else:
-                self._machine.resumed(uuid, report.msg_id)
+            return
+        report: EngineWaiting = message.read_content(EngineWaiting)
+        if report.waiting:
+            self._machine.paused(uuid, report.msg_id, time.monotonic())
         else:
-            raise ValueError(f"{msg_type!r} is not a reply to a client")
+            self._machine.resumed(uuid, report.msg_id)
 
     # ---- commands
 
