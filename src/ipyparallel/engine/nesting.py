@@ -30,9 +30,13 @@ if TYPE_CHECKING:
     from .ledger import Ledger
     from .requests import Requests
 
-#: From so many on that wait, one on top of the other, only those are added that are deeper among
+#: From so many on that wait, one on top of the other, those are begun first that are deeper among
 #: the tasks that tasks have submitted. The deepest of all wait for such.
 _PILE = 50
+
+#: Seconds in which none of these came, after which another one is begun all the same: the scheduler
+#: may not send them as long as this engine has others.
+_PATIENCE = 0.05
 
 #: Most that may wait: the stack of the main thread is not endless.
 _MAX_LEVEL = 400
@@ -76,11 +80,15 @@ class Nesting:
         # not the other end: a thread may be about to write to it
         os.close(self._wake_read)
 
-    def _run_next(self) -> bool:
-        """Run a request, if there is one that can be run; whether there was."""
-        deeper_than = -1
-        if self._ledger.level >= _PILE:
-            deeper_than = depth_of(self._requests.current)
+    def _run_next(self, is_patient: bool = False) -> bool:
+        """Run a request, if there is one that can be run; whether there was.
+
+        Parameters
+        ----------
+        is_patient : bool
+            Only one that is deeper than the running one.
+        """
+        deeper_than = depth_of(self._requests.current) if is_patient else -1
         found = self._requests.take_nested(deeper_than)
         if found is not None:
             self._requests.run_nested(*found)
@@ -117,22 +125,28 @@ class Nesting:
     def _serve(self, done: Callable[[], bool], timeout: float | None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._requests.waiting(), _room():
+            is_pile = is_patient = self._ledger.level >= _PILE
             while not done() and not self._ledger.top_is_cancelled():
-                if self._run_next():
+                if self._run_next(is_patient):
+                    is_patient = is_pile
                     continue
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     return
-                self._sleep(left)
+                if is_patient:
+                    left = _PATIENCE if left is None else min(left, _PATIENCE)
+                something_came = self._sleep(left)
+                is_patient = is_pile and something_came
                 self._requests.read()
 
     @interruptible
-    def _sleep(self, seconds: float | None) -> None:
-        """Until a request may have come, or something is done."""
+    def _sleep(self, seconds: float | None) -> bool:
+        """Until a request may have come, or something is done; whether it is so."""
         self._ledger.check()
-        self._poller.poll(None if seconds is None else max(1, int(seconds * 1000)))
+        events = self._poller.poll(None if seconds is None else max(1, int(seconds * 1000)))
         with suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
+        return bool(events)
 
     def wake(self) -> None:
         """Have `serve` look again; from any thread."""
