@@ -401,6 +401,14 @@ def test_recursion_on_an_engine_that_is_sent_all_at_once(new_cluster) -> None:
         assert client.load_balanced_view().apply_async(fib, 9).get(60) == 34
 
 
+def test_balanced_tasks_that_wait_for_balanced_tasks(client: ipp.Client, one: ipp.Client) -> None:
+    for each in client, one:
+        each[:].push({"parent": parent}, block=True)
+        view = each.load_balanced_view()
+        assert view.apply_async(fib, 8).get(60) == 21
+        assert view.map_async(parent, range(20)).get(60) == [n * n + 5 for n in range(20)]
+
+
 def attempt() -> str:
     import ipyparallel as ipp
 
