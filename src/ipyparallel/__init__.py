@@ -24,6 +24,7 @@ from . import traitlets as traitlets
 from . import util as util
 from ._version import __version__, version_info
 from .client.client import Client
+from .client.inside import get_client
 from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from .client.results import AsyncMapResult, AsyncResult, as_completed
 from .client.views import DirectView, LoadBalancedView
@@ -92,4 +93,5 @@ __all__ = [
     "FIRST_EXCEPTION",
     "MultipleInstanceError",
     "bind_kernel",
+    "get_client",
 ]

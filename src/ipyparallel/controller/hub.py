@@ -84,8 +84,8 @@ class Hub:
         Verifies copies of messages that were meant for others.
     sockets : HubSockets
         Used on the running loop from now on.
-    connection_info : mapping
-        Told to engines that register.
+    connection_info, client_info : mapping
+        Told to engines that register: where they connect, and where clients do.
     heart_period : float
         Seconds between pings.
     max_misses : int
@@ -101,6 +101,7 @@ class Hub:
         sockets: HubSockets,
         connection_info: Mapping[str, Any],
         *,
+        client_info: Mapping[str, Any],
         heart_period: float,
         max_misses: int,
         stop: Callable[[], None],
@@ -108,6 +109,7 @@ class Hub:
     ) -> None:
         self.session = session
         self.connection_info = dict(connection_info)
+        self.client_info = dict(client_info)
         self.heart_period = heart_period
         self.stop = stop
         self.log = log

@@ -77,7 +77,8 @@ def _take_in(hub: Hub, request: RegistrationRequest, reply: Reply) -> None:
         return
     hub.log.debug("Engine %d is coming", engine.id)
     period = int(hub.heart_period * 1000)
-    reply("registration_reply", RegistrationReply(engine.id, period, hub.connection_info))
+    content = RegistrationReply(engine.id, period, hub.connection_info, client_info=hub.client_info)
+    reply("registration_reply", content)
     hub.engine_coming(engine)
 
 

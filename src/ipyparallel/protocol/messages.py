@@ -127,6 +127,9 @@ class RegistrationReply(msgspec.Struct):
     hb_period: int
     connection_info: dict[str, Any]
     status: str = "ok"
+    #: Extension: what the clients' connection file holds, but for the key, so that tasks can
+    #: submit tasks.
+    client_info: dict[str, Any] = {}
 
 
 class UnregistrationRequest(msgspec.Struct):

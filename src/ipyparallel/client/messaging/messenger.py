@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from ..._host import Host
 from ...error import EngineError
 from ...protocol.connection import ClientInfo
-from ...protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
+from ...protocol.messages import ConnectionRequest, Header, decode, decode_connection_reply, encode
 from ...protocol.session import Session, new_id
 from ...serialize.apply import pack_call
 from ...serialize.functions import PickledFunctions
@@ -21,6 +22,7 @@ from .engines import EngineTable
 from .history import History
 from .interrupts import InterruptsHeld
 from .recording import Recorder
+from .serving import serve_meanwhile
 from .tasks import MessageFuture, TaskTable
 
 
@@ -70,6 +72,8 @@ class Messenger:
         self.max_message_size: int | None = None
         #: Whether the controller, and so this package's engines, read compact messages.
         self._compact = False
+        #: The engine whose own client this is; see `get_client`.
+        self.host: Host | None = None
 
     @property
     def tasks(self) -> TaskTable:
@@ -221,7 +225,7 @@ class Messenger:
         """
         tasks, messages = [], []
         label = owner.label if label is None else label
-        metadata = encode({"label": label, "count_output": True})
+        metadata = encode({"label": label, "count_output": True, **self._lineage()})
         foreign = self.engines.foreign
         for engine_id in ids:
             try:
@@ -259,6 +263,8 @@ class Messenger:
         label: str | None = None,
     ) -> MessageFuture:
         """Send a call to the task scheduler, with what this has to know of it."""
+        if self.host is not None:
+            metadata = encode({**decode(metadata), **self._lineage()})
         header = self.session.header("apply_request")
         task = MessageFuture(header, label=owner.label if label is None else label, owner=owner)
         frames = self.session.frame(
@@ -288,7 +294,7 @@ class Messenger:
         frames = self.session.frame(
             header,
             content,
-            metadata=encode({**metadata, "count_output": True}),
+            metadata=encode({**metadata, "count_output": True, **self._lineage()}),
             buffers=buffers,
             compact=self._compact and uuid not in self.engines.foreign,
         )
@@ -297,6 +303,10 @@ class Messenger:
         self._send(channel, (task,), (frames,), track)
         self.history.append(task.msg_id)
         return task
+
+    def _lineage(self) -> dict[str, Any]:
+        """What is said of tasks that a task submits."""
+        return {} if self.host is None else self.host.lineage()
 
     def expect(self, task: MessageFuture) -> None:
         """Expect a reply to something that is sent otherwise."""
@@ -309,6 +319,9 @@ class Messenger:
         messages: Sequence[list[Any]],
         track: bool = False,
     ) -> None:
+        if self.host is not None and channel in ("mux", "task"):
+            for task in tasks:
+                serve_meanwhile(task, self.host)
         # expected before they are sent: the reply may be faster than we are
         with InterruptsHeld():
             self._dispatcher.expect(tasks)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..display.waiting import GRACE, announced, missing_output
+from ..messaging.serving import host_of
 from ..waiting import time_left
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def call_when_done(future: Future[Any], call: Callable[[Future[Any]], None]) -> 
             loop.call_soon_threadsafe(call, future)
 
     future.add_done_callback(tell)
+    if (host := host_of(future)) is not None:
+        host.serve_while_awaited(future)
 
 
 async def ended(future: Future[Any]) -> None:

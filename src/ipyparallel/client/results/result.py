@@ -18,6 +18,7 @@ from ...error import IPythonError, compose_exceptions
 from ..display import LiveOutput, display_outputs
 from ..display.waiting import announced, wait_for_output
 from ..messaging.interrupts import InterruptsHeld
+from ..messaging.serving import serve_meanwhile
 from ..messaging.tasks import MessageFuture
 from ..waiting import deadline_after
 from .iteration import InTurnResult
@@ -68,6 +69,8 @@ class AsyncResult(WaitableResult, InTurnResult):
         chunk_sizes: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        if client is not None and (host := client._messenger.host) is not None:
+            serve_meanwhile(self, host)
         self.owner = owner
         self._client = client
         self._targets = targets

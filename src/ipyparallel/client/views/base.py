@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
+from ..._host import get_host
 from ...error import RemoteError
 from ..arguments import check_callable, check_label
 from ..jobs import Jobs, msg_ids_of
@@ -292,8 +293,13 @@ class Interruptible:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        # a remote error may be that of an engine that was interrupted
-        return isinstance(value, KeyboardInterrupt) and not isinstance(value, RemoteError)
+        # a remote error may be that of an engine that was interrupted; in an engine, nobody would
+        # get hold of the result of a task that is interrupted
+        return (
+            isinstance(value, KeyboardInterrupt)
+            and not isinstance(value, RemoteError)
+            and get_host() is None
+        )
 
 
 def _no_block(method: str, options: dict[str, Any]) -> None:
