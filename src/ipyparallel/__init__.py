@@ -25,7 +25,7 @@ from . import util as util
 from ._version import __version__, version_info
 from .client.client import Client
 from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
-from .client.results import AsyncMapResult, AsyncResult, as_completed
+from .client.results import AsyncMapResult, AsyncResult, Cancellation, as_completed
 from .client.views import DirectView, LoadBalancedView
 from .cluster import Cluster, ClusterManager
 from .controller.dependency import Dependency, depend, dependent, interactive, require
@@ -63,6 +63,7 @@ __all__ = [
     "LoadBalancedView",
     "AsyncResult",
     "AsyncMapResult",
+    "Cancellation",
     "as_completed",
     "Dependency",
     "depend",
