@@ -11,14 +11,13 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import nullcontext
 from typing import Any
 
 import msgspec
 
 from .culprits import find, name_of
 from .functions import LoadedFunctions, PickledFunctions
-from .later import gathering, put_in_place
+from .later import UnexpectedResult, here
 from .pickler import PROTOCOL, deserialize, is_plain, serialize, user_namespace
 from .serialize import serialize_object, unpack_apply_message
 
@@ -59,6 +58,8 @@ def pack_call(
     """
     try:
         function_frames = functions.frames(func)
+    except UnexpectedResult:
+        raise
     except Exception as e:
         raise _unpicklable(f"the function {name_of(func)}", func, e) from e
     content = (
@@ -80,14 +81,15 @@ def _pack_arguments(
             return [_NO_ARGUMENTS]
         if all(map(is_plain, args)):
             return [pickle.dumps((args, kwargs), PROTOCOL)]
-    with gathering(results) if results is not None else _nothing:
-        try:
-            return serialize((args, dict(kwargs)))
-        except Exception as e:
-            raise _unpicklable_argument(args, kwargs, e, f" for {name_of(func)}") from e
-
-
-_nothing = nullcontext()
+    before, here.results = here.results, results
+    try:
+        return serialize((args, dict(kwargs)))
+    except UnexpectedResult:
+        raise
+    except Exception as e:
+        raise _unpicklable_argument(args, kwargs, e, f" for {name_of(func)}") from e
+    finally:
+        here.results = before
 
 
 def add_values(
@@ -171,8 +173,11 @@ def _with_values(frames: list[Any], counts: list[int], func: Any) -> Any:
     for count in counts:
         values.append(deserialize(frames[place : place + count], "an argument", func))
         place += count
-    with put_in_place(values):
+    before, here.values = here.values, values
+    try:
         return deserialize(frames[:first], "the arguments", func)
+    finally:
+        here.values = before
 
 
 def _unpack_published(buffers: list[Any]) -> Call:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from ...error import ImpossibleDependency, MessageTooLarge
+from ...error import ImpossibleDependency, MessageTooLarge, RemoteError
 from ...protocol.messages import decode_task_metadata
 from ...serialize.apply import add_values
 from ...serialize.culprits import find, name_of
@@ -110,21 +110,13 @@ class LateCall:
 
 def _impossible(name: str, error: BaseException) -> ImpossibleDependency:
     """The error of a call whose argument would have been a result that failed like this."""
-    if isinstance(error, _NotCalled) and error.__cause__ is not None:
+    if isinstance(error, ImpossibleDependency) and error.__cause__ is not None:
         error = error.__cause__  # what was wrong in the first place
-    made = _NotCalled(
-        f"{name} was not called: a result that it needs failed with {type(error).__name__}: {error}"
-    )
+    # that of a remote error names the type, too
+    text = str(error) if isinstance(error, RemoteError) else f"{type(error).__name__}: {error}"
+    made = ImpossibleDependency(f"{name} was not called: a result that it needs failed: {text}")
     made.__cause__ = error
     return made
-
-
-class _NotCalled(ImpossibleDependency):
-    """An ImpossibleDependency that was found here."""
-
-
-_NotCalled.__name__ = _NotCalled.__qualname__ = ImpossibleDependency.__name__
-_NotCalled.__module__ = ImpossibleDependency.__module__
 
 
 class _Unsent:
