@@ -40,7 +40,7 @@ class SafeFuture(Future[Any]):
         except CancelledError:
             if self._cancelled_as is None:
                 raise
-        raise self._cancelled_as
+        raise self._cancelled_as.with_traceback(None)
 
     def result(self, timeout: float | None = None) -> Any:
         """See `concurrent.futures.Future.result`."""
@@ -50,7 +50,7 @@ class SafeFuture(Future[Any]):
             # the result may be such an error itself: that of a task that has cancelled another
             if self._cancelled_as is None or not self.cancelled():
                 raise
-        raise self._cancelled_as
+        raise self._cancelled_as.with_traceback(None)
 
     def _invoke_callbacks(self) -> None:
         if self.cancelled():
@@ -79,6 +79,8 @@ def is_done(future: Future[Any], timeout: float | None) -> bool:
 
 def error_of(future: Future[Any]) -> BaseException | None:
     """What a future failed with; that it was cancelled is an error, too. Waits for it."""
+    if isinstance(future, SafeFuture) and future.cancelled() and future._cancelled_as is not None:
+        return future._cancelled_as
     try:
         return future.exception()
     except CancelledError as e:

@@ -14,7 +14,7 @@ from concurrent.futures import (
 from concurrent.futures import wait as wait_for_futures
 from typing import TYPE_CHECKING, Any
 
-from ...error import IPythonError, compose_exceptions
+from ...error import IPythonError, RemoteError, TaskCancelled, compose_exceptions
 from ..display import LiveOutput, display_outputs
 from ..display.waiting import announced, wait_for_output
 from ..messaging.interrupts import InterruptsHeld
@@ -125,7 +125,7 @@ class AsyncResult(CancellableResult, WaitableResult, InTurnResult):
         errors = [error for child in children if (error := error_of(child)) is not None]
         for error in errors:
             # not remote: unpickling the result failed here, for example
-            if self._single or not isinstance(error, IPythonError):
+            if self._single or not isinstance(error, IPythonError) or _is_cancellation(error):
                 return error
         return compose_exceptions(errors, self._fname)
 
@@ -337,6 +337,10 @@ def _task(client: Client | None, child: MessageFuture | str) -> MessageFuture:
     if task is None:
         raise KeyError(f"this client does not know a task {child!r} (any more)")
     return task
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    return isinstance(error, TaskCancelled) and not isinstance(error, RemoteError)
 
 
 def outcome(child: MessageFuture) -> Any:
