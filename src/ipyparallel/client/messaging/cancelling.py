@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...error import ControllerLost, RemoteError, TaskAborted, TaskCancelled
 from ...protocol.messages import CancelRequest
-from .cancellation import CANCELLED, Cancellation
+from .cancellation import CANCELLED, PLACES, Cancellation
 from .interrupts import InterruptsHeld
-from .resolving import resolve
+from .resolving import error_of, resolve
 
 if TYPE_CHECKING:
     from .messenger import Messenger
@@ -29,6 +29,11 @@ PATIENCE = 5.0
 
 #: In the place of an engine's uuid.
 _SCHEDULER = ""
+
+#: Of what several say about a task the first counts. An engine that does not know it says that it
+#: is queued, which is true in so far as it will not be run there; the scheduler that it is finished,
+#: which is taken for unknown.
+_WEIGHT = ("running", "waiting", "finished", "queued", "unknown", "unconfirmed")
 
 
 class Canceller(Protocol):
@@ -111,6 +116,10 @@ class Cancelling:
         self._requests: list[MessageFuture] = []
         #: By id, how many of those who were asked have not answered.
         self._asked: dict[str, int] = {}
+        #: By id, what those have said who have answered, as long as others have not.
+        self._said: dict[str, list[str]] = {}
+        #: Tasks that may be on engines that are not asked.
+        self._maybe_elsewhere: set[str] = set()
         self._left = 1  # whoever makes this, until all are asked
         self._lock = threading.Lock()
         self._timer = threading.Timer(PATIENCE, self.settle)
@@ -128,6 +137,11 @@ class Cancelling:
         """
         with InterruptsHeld():
             asked = self._divide(msg_ids, engines)
+            scheduled = asked.pop(_SCHEDULER, None)
+            if scheduled and engines is not None:
+                self._ask_for_those_on(engines, scheduled)
+            elif scheduled:
+                self._ask(_SCHEDULER, scheduled)
             for uuid, ids in asked.items():
                 self._ask(uuid, ids)
             if self._requests:
@@ -137,38 +151,64 @@ class Cancelling:
     def _divide(
         self, msg_ids: Iterable[str], engines: Sequence[str] | None
     ) -> dict[str, list[str]]:
-        """Whom to ask for which tasks, by the uuids of engines; the empty one: the scheduler."""
+        """Whom to ask for which tasks, by the uuids of engines."""
         messenger = self._messenger
         here = set(messenger.engines.uuids.values())
         if engines is not None:
             here.intersection_update(engines)
-        everyone = list(here)
-        balanced = [_SCHEDULER] if messenger.has_scheduler and engines is None else everyone
         asked: dict[str, list[str]] = {}
         for msg_id in dict.fromkeys(msg_ids):
             task = messenger.tasks.pending.get(msg_id)
+            places = [*here]
             if task is None:
                 if messenger.tasks.find(msg_id) or msg_id.startswith(messenger.session.id_prefix):
                     self._places[msg_id] = "finished"
                     continue
-                places = list({*balanced, *everyone})  # another client's
+                if messenger.has_scheduler and engines is None:
+                    places.append(_SCHEDULER)  # another client's
             elif task.canceller is None:
                 continue
-            elif task.unsent and (engines is not None or messenger.late.withdraw(task)):
-                if engines is None:
-                    self._end(msg_id, "waiting")
+            elif task.unsent and engines is not None:
+                continue
+            elif task.unsent and messenger.late.withdraw(task):
+                self._end(msg_id, "waiting")
                 continue
             elif task.engine_uuid:
                 places = [task.engine_uuid] if task.engine_uuid in here else []
-            else:
-                places = balanced
-            if task is not None and (places or engines is None):
+            elif messenger.has_scheduler:
+                places = [_SCHEDULER]
+            if task is not None and places and (engines is None or places != [_SCHEDULER]):
                 task.cancelling = self
-                if not places:
-                    self._places[msg_id] = "finished"  # its engine has just died
+            if not places and engines is None:
+                self._places[msg_id] = "finished"  # its engine has just died
+            if engines is not None and (task is None or not task.engine_uuid):
+                self._maybe_elsewhere.add(msg_id)
             for place in places:
                 asked.setdefault(place, []).append(msg_id)
         return asked
+
+    def _ask_for_those_on(self, engines: Sequence[str], ids: list[str]) -> None:
+        """Ask the scheduler for those of these tasks that are on these engines."""
+        ids_of_engines = [self._messenger.engines.id_of(uuid) for uuid in engines]
+        content = {"targets": [i for i in ids_of_engines if i is not None], "verbose": True}
+        with self._lock:
+            self._left += 1
+        request = self._messenger.request("query", "queue_request", content)
+        self._requests.append(request)
+
+        def on_answer(_: object) -> None:
+            load = request.result() if error_of(request) is None else {}
+            lists = [queue["tasks"] for queue in load.values() if isinstance(queue, dict)]
+            found = set(ids).intersection(set().union(*lists))
+            self._maybe_elsewhere -= found
+            for msg_id in found:
+                if (task := self._messenger.tasks.find(msg_id)) is not None:
+                    task.cancelling = self
+            if found:
+                self._ask(_SCHEDULER, list(found))
+            self._answered_one()
+
+        request.add_done_callback(on_answer)
 
     def _ask(self, uuid: str, ids: list[str], is_old: bool = False) -> None:
         """Send one request, if need be in the form that every ipyparallel understands."""
@@ -202,17 +242,26 @@ class Cancelling:
             otherwise = "finished"
         else:
             if isinstance(content, dict) and isinstance(content.get("outcomes"), dict):
-                outcomes = content["outcomes"]
+                outcomes = {i: p for i, p in content["outcomes"].items() if p in PLACES}
+        if uuid == _SCHEDULER:
+            outcomes = {i: "unknown" if p == "finished" else p for i, p in outcomes.items()}
         self._answer(ids, outcomes, otherwise)
 
     def _answer(self, ids: list[str], outcomes: Mapping[str, Any], otherwise: str) -> None:
         for msg_id in ids:
             place = outcomes.get(msg_id, otherwise)
             self._asked[msg_id] -= 1
+            if self._asked[msg_id]:
+                self._said.setdefault(msg_id, []).append(place)
+                continue
+            if msg_id in self._said:
+                place = min([place, *self._said.pop(msg_id)], key=_WEIGHT.index)
+            if place == "queued" and msg_id in self._maybe_elsewhere:
+                place = "unconfirmed"  # whoever has it was not asked
             if place in CANCELLED:
                 self._end(msg_id, place)
-            elif not self._asked[msg_id]:
-                self._escaped(msg_id, place)
+            else:
+                self._escaped(msg_id, "finished" if place == "unknown" else place)
         self._answered_one()
 
     def _end(self, msg_id: str, where: str) -> None:

@@ -71,27 +71,73 @@ def test_without_a_scheduler_of_ours_all_engines_are_asked(bench, reason):
         ("control", "u1"),
     }
     first, second = bench.wire.take()
-    answer(bench, "finished", first)
+    answer(bench, "running", first)
     assert not task.done()
-    answer(bench, "running", second)
+    answer(bench, "queued", second)  # it does not know the task, and will not run it
     assert task.cancelled()
+    assert task.cancelled_where == "running"
+
+
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [
+        (("queued", "queued"), "queued"),
+        (("finished", "queued"), "finished"),
+        (("queued", "running"), "running"),
+    ],
+)
+def test_of_several_answers_the_best_counts(bench, said, where):
+    bench.with_scheme("pure")
+    task = bench.balanced()
+    (sent,) = bench.wire.take()
+    cancelling = begin(bench, task)
+    for outcome, request in zip(said, bench.wire.take(), strict=True):
+        answer(bench, outcome, request)
+    assert getattr(cancelling.result.result(0), where) == (task.msg_id,)
+    bench.wire.succeed(sent, 1)
+    assert task.cancelled() == (where != "finished")
 
 
 def test_only_engines_that_are_named_are_asked(bench):
-    tasks = [bench.balanced(), bench.direct(0), bench.direct(1)]
+    tasks = [bench.direct(0), bench.direct(1)]
     cancelling = begin(bench, *tasks, engines=["u1"])
-    assert asked(bench) == [("control", "u1", "cancel_request", [tasks[0].msg_id, tasks[2].msg_id])]
+    assert asked(bench) == [("control", "u1", "cancel_request", [tasks[1].msg_id])]
     answer(bench, "queued")
-    assert cancelling.result.result().queued == (tasks[0].msg_id, tasks[2].msg_id)
-    assert not tasks[1].done()
+    assert cancelling.result.result(0).queued == (tasks[1].msg_id,)
+    assert not tasks[0].done()
+
+
+def test_of_balanced_tasks_only_those_on_the_engines_that_are_named_are_cancelled(bench):
+    there, elsewhere = bench.balanced(), bench.balanced()
+    cancelling = begin(bench, there, elsewhere, engines=["u1"])
+    (request,) = bench.wire.take()
+    assert request.message.content() == {"targets": [1], "verbose": True}
+    load = {"queue": [], "completed": [], "tasks": [there.msg_id, "other"]}
+    bench.wire.reply(request, {"status": "ok", "1": load, "unassigned": [elsewhere.msg_id]})
+    assert asked(bench) == [("task", "", "cancel_request", [there.msg_id])]
+    answer(bench, "running")
+    assert cancelling.result.result(0).running == (there.msg_id,)
+    assert not elsewhere.done()
+
+
+def test_an_engine_alone_does_not_know_what_waits_for_others(bench):
+    bench.with_scheme("pure")
+    there, elsewhere = bench.balanced(), bench.balanced()
+    cancelling = begin(bench, there, elsewhere, engines=["u1"])
+    (request,) = bench.wire.take()
+    outcomes = {there.msg_id: "running", elsewhere.msg_id: "queued"}
+    bench.wire.reply(request, {"status": "ok", "outcomes": outcomes})
+    done = cancelling.result.result(0)
+    assert (done.running, done.unconfirmed) == ((there.msg_id,), (elsewhere.msg_id,))
+    assert not elsewhere.done()
 
 
 def test_another_clients_task_is_asked_for_everywhere(bench):
     cancelling = bench.messenger.cancel(["other_1"])
     assert len(asked(bench)) == 3
     for sent in bench.wire.take():
-        answer(bench, "running" if sent.uuid == "u1" else "finished", sent)
-    assert cancelling.result.result(0).running == ("other_1",)
+        answer(bench, "queued" if sent.uuid else "finished", sent)
+    assert cancelling.result.result(0).queued == ("other_1",)
 
 
 def test_nobody_is_asked_for_what_has_ended(bench):
