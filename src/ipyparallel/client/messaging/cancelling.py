@@ -31,9 +31,9 @@ PATIENCE = 5.0
 _SCHEDULER = ""
 
 #: Of what several say about a task the first counts. An engine that does not know it says that it
-#: is queued, which is true in so far as it will not be run there; the scheduler that it is finished,
-#: which is taken for unknown.
-_WEIGHT = ("running", "waiting", "finished", "queued", "unknown", "unconfirmed")
+#: is queued, which is true in so far as it will not be run there; the scheduler, that it is
+#: finished, which is taken for unknown.
+_WEIGHT = ("running", "waiting", "finished", "queued", "unconfirmed", "unknown")
 
 
 class Canceller(Protocol):
@@ -159,33 +159,34 @@ class Cancelling:
         asked: dict[str, list[str]] = {}
         for msg_id in dict.fromkeys(msg_ids):
             task = messenger.tasks.pending.get(msg_id)
-            places = [*here]
-            if task is None:
-                if messenger.tasks.find(msg_id) or msg_id.startswith(messenger.session.id_prefix):
-                    self._places[msg_id] = "finished"
+            if task is not None:
+                if task.canceller is None or (task.unsent and engines is not None):
                     continue
-                if messenger.has_scheduler and engines is None:
-                    places.append(_SCHEDULER)  # another client's
-            elif task.canceller is None:
+                if task.unsent and messenger.late.withdraw(task):
+                    self._end(msg_id, "waiting")
+                    continue
+            elif messenger.tasks.find(msg_id) or msg_id.startswith(messenger.session.id_prefix):
+                self._places[msg_id] = "finished"
                 continue
-            elif task.unsent and engines is not None:
-                continue
-            elif task.unsent and messenger.late.withdraw(task):
-                self._end(msg_id, "waiting")
-                continue
-            elif task.engine_uuid:
-                places = [task.engine_uuid] if task.engine_uuid in here else []
-            elif messenger.has_scheduler:
-                places = [_SCHEDULER]
-            if task is not None and places and (engines is None or places != [_SCHEDULER]):
+            places = self._whom(task, here, engines is None)
+            if task is not None and engines is None:
                 task.cancelling = self
-            if not places and engines is None:
-                self._places[msg_id] = "finished"  # its engine has just died
-            if engines is not None and (task is None or not task.engine_uuid):
-                self._maybe_elsewhere.add(msg_id)
+                if not places:
+                    self._places[msg_id] = "finished"  # its engine has just died
             for place in places:
                 asked.setdefault(place, []).append(msg_id)
+            if engines is not None and (task is None or not task.engine_uuid):
+                self._maybe_elsewhere.add(msg_id)
         return asked
+
+    def _whom(self, task: MessageFuture | None, here: set[str], all_engines: bool) -> list[str]:
+        """Whom to ask for a task; None: another client's."""
+        has_scheduler = self._messenger.has_scheduler
+        if task is None:
+            return [*here, _SCHEDULER] if has_scheduler and all_engines else [*here]
+        if task.engine_uuid:
+            return [task.engine_uuid] if task.engine_uuid in here else []
+        return [_SCHEDULER] if has_scheduler else [*here]
 
     def _ask_for_those_on(self, engines: Sequence[str], ids: list[str]) -> None:
         """Ask the scheduler for those of these tasks that are on these engines."""
@@ -201,9 +202,6 @@ class Cancelling:
             lists = [queue["tasks"] for queue in load.values() if isinstance(queue, dict)]
             found = set(ids).intersection(set().union(*lists))
             self._maybe_elsewhere -= found
-            for msg_id in found:
-                if (task := self._messenger.tasks.find(msg_id)) is not None:
-                    task.cancelling = self
             if found:
                 self._ask(_SCHEDULER, list(found))
             self._answered_one()
@@ -219,6 +217,8 @@ class Cancelling:
             self._left += 1
             for msg_id in ids:
                 self._asked[msg_id] = self._asked.get(msg_id, 0) + 1
+                if (task := self._messenger.tasks.pending.get(msg_id)) is not None:
+                    task.cancelling = self
         try:
             request = self._messenger.request(channel, msg_type, CancelRequest(ids), uuid)
         except (ControllerLost, OSError):
@@ -234,6 +234,7 @@ class Cancelling:
         try:
             content = request.result()
         except RemoteError:
+            otherwise = "unknown"
             if not is_old:
                 # it is not told how to cancel; nor is it known who has the tasks
                 for engine in [uuid] if uuid else self._messenger.engines.uuids.values():
