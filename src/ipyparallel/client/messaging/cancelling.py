@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: that is in the middle of some C code answers when it is out of there, and interrupts itself.
 PATIENCE = 5.0
 
+#: How many tasks more they may have to look for in a second.
+_PACE = 5_000
+
 #: In the place of an engine's uuid.
 _SCHEDULER = ""
 
@@ -145,6 +148,7 @@ class Cancelling:
             for uuid, ids in asked.items():
                 self._ask(uuid, ids)
             if self._requests:
+                self._timer.interval = PATIENCE + len(self._asked) / _PACE
                 self._timer.start()
             self._answered_one()
 
