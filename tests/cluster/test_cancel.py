@@ -18,12 +18,17 @@ from support.processes import wait_until
 LONG = 60
 
 
-def begin_and_sleep(place: str) -> None:
-    import time
-    from pathlib import Path
+def sleeper() -> Callable[[str], None]:
+    """A function that leaves a mark when it begins, and then sleeps; one that travels by value."""
 
-    Path(place).touch()
-    time.sleep(60)
+    def begin_and_sleep(place: str) -> None:
+        import time
+        from pathlib import Path
+
+        Path(place).touch()
+        time.sleep(60)
+
+    return begin_and_sleep
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def start(tmp_path: Path) -> Callable[..., ipp.AsyncResult]:
 
     def start(view: ipp.DirectView | ipp.LoadBalancedView) -> ipp.AsyncResult:
         place = tmp_path / str(len(list(tmp_path.iterdir())))
-        result = view.apply_async(begin_and_sleep, str(place))
+        result = view.apply_async(sleeper(), str(place))
         wait_until(place.exists, "the beginning of the task")
         return result
 
@@ -248,7 +253,7 @@ def test_interrupted_cancelling_does_no_harm(client, start) -> None:
 def test_an_engine_that_dies_leaves_nothing_to_wait_for(new_cluster, tmp_path) -> None:
     _, client = new_cluster(1)
     pid = client[0].apply_sync(os.getpid)
-    running = client[0].apply_async(begin_and_sleep, str(tmp_path / "begun"))
+    running = client[0].apply_async(sleeper(), str(tmp_path / "begun"))
     wait_until((tmp_path / "begun").exists, "the beginning of the task")
     os.kill(pid, 9)
     result = client.abort()
