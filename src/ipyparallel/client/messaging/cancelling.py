@@ -87,6 +87,12 @@ def _where(task: MessageFuture, error: type[TaskAborted]) -> str:
     return "unconfirmed"
 
 
+def _where_aborted(task: MessageFuture) -> str:
+    """Where a task was that was aborted, by the reply that says so: one that ran tells how long."""
+    reply = task.reply_metadata
+    return "running" if reply is not None and isinstance(reply.elapsed, float) else "queued"
+
+
 def _in_callback() -> bool:
     """Whether an event loop has called this, which must go on; a coroutine of its own may wait."""
     try:
@@ -284,7 +290,7 @@ class Cancelling:
         task = self._messenger.tasks.find(msg_id)
         if task is not None and task.held is not None:
             if isinstance(task.held, TaskAborted):
-                self._end(msg_id, "queued")
+                self._end(msg_id, _where_aborted(task))
                 return
             error, task.held = task.held, None
             resolve(task, None, error)
@@ -308,7 +314,7 @@ class Cancelling:
         if not isinstance(error, TaskAborted):
             return False
         task.held = error
-        self._end(task.msg_id, "queued")
+        self._end(task.msg_id, _where_aborted(task))
         return True
 
     # ---- the end

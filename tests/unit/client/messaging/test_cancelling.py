@@ -254,6 +254,19 @@ def test_a_task_that_is_aborted_after_all_is_cancelled(bench):
     assert task.cancelled()
 
 
+@pytest.mark.parametrize("elapsed", [{}, {"elapsed": 0.5}])
+def test_an_aborted_reply_tells_whether_the_task_ran(bench, elapsed):
+    """The scheduler may have had it before the engine said where the task was."""
+    task = bench.balanced()
+    (sent,) = bench.wire.take()
+    cancelling = begin(bench, task)
+    bench.wire.reply(sent, {"status": "aborted"}, **{"status": "aborted", **elapsed})
+    answer(bench, "finished")
+    where = "running" if elapsed else "queued"
+    assert getattr(cancelling.result.result(0), where) == (task.msg_id,)
+    assert task.cancelled_where == where
+
+
 # ---- those that do not know how
 
 
