@@ -141,6 +141,10 @@ class InTurnResult(Future[Any]):
     _single: bool
     _return_exceptions: bool
 
+    def _cancel(self, wait: bool) -> Any:
+        """Cancel the tasks."""
+        raise NotImplementedError
+
     def _in_turn(self) -> InTurn:
         """The tasks in the order in which their items are to be yielded, each when it ended."""
         return InOrder(self._children)
@@ -174,7 +178,11 @@ class InTurnResult(Future[Any]):
         return self._awaited().__await__()
 
     async def _awaited(self) -> Any:
-        await ended(self)
+        try:
+            await ended(self)
+        except asyncio.CancelledError:
+            self._cancel(wait=False)
+            raise
         for outputs in missing_output(announced(self._children)):
             with suppress(TimeoutError):
                 async with asyncio.timeout(GRACE):

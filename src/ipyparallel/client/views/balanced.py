@@ -26,8 +26,7 @@ class LoadBalancedView(View):
     _is_balanced = True
 
     def _apply(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncResult:
-        content, buffers = self.client._messenger.pack(func, args, kwargs)
-        task = self.client._messenger.submit_balanced(content, buffers, self.task_metadata(), self)
+        task = self.client._messenger.submit_call(func, args, kwargs, self.task_metadata(), self)
         return AsyncResult(self.client, task, getname(func))
 
     def task_metadata(self, label: str | None = None) -> bytes:
@@ -111,10 +110,5 @@ class LoadBalancedView(View):
         track: bool | None = None,
     ) -> list[MessageFuture]:
         metadata = self.task_metadata(label)
-        children = []
-        for part in parts:
-            content, buffers = self.client._messenger.pack(call, part, {})
-            children.append(
-                self.client._messenger.submit_balanced(content, buffers, metadata, self, label)
-            )
-        return children
+        submit = self.client._messenger.submit_call
+        return [submit(call, part, {}, metadata, self, label) for part in parts]

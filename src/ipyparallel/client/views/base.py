@@ -225,11 +225,24 @@ class View(Flags):
     def abort(
         self, jobs: Any = None, targets: Any = None, block: bool | None = None
     ) -> AsyncResult:
-        """Have tasks that have not begun not run, by default this view's; see `Client.abort`."""
+        """Have tasks end, by default all of this view; see `Client.abort`.
+
+        Parameters
+        ----------
+        jobs : optional
+            Message ids or results.
+        targets : optional
+            Engines: only what these have is aborted; by default this view's engines. Of a
+            load-balanced view, by default what waits for an engine, too.
+        block : bool, optional
+            Whether to wait until it is known what became of them.
+        """
         block = self._blocks(block)
         if jobs is None:
             jobs = list(self.outstanding)
-        result = self.client.abort(jobs, self._targets(targets), block=False)
+        if not self._is_balanced:
+            targets = self._targets(targets)
+        result = self.client.abort(jobs, targets, block=False)
         return self._wait_for(result) if block else result
 
     @property
