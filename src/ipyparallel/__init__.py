@@ -26,7 +26,7 @@ from ._version import __version__, version_info
 from .client.client import Client
 from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from .client.results import AsyncMapResult, AsyncResult, as_completed
-from .client.views import DirectView, LoadBalancedView
+from .client.views import DirectView, LoadBalancedView, ViewExecutor
 from .cluster import Cluster, ClusterManager
 from .controller.dependency import Dependency, depend, dependent, interactive, require
 from .engine.current import bind_kernel
@@ -61,6 +61,7 @@ __all__ = [
     "ClusterManager",
     "DirectView",
     "LoadBalancedView",
+    "ViewExecutor",
     "AsyncResult",
     "AsyncMapResult",
     "as_completed",

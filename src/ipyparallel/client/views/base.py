@@ -15,6 +15,7 @@ from ..messaging.tasks import MessageFuture
 from ..partition import partition_named
 from ..remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from ..results import AsyncMapResult, AsyncResult
+from .executor import ViewExecutor
 from .flags import Flags
 
 
@@ -126,6 +127,19 @@ class View(Flags):
             For the time of each call; see `set_flags`.
         """
         return parallel(self, dist=dist, block=self._blocks(block), **flags)
+
+    @property
+    def executor(self) -> ViewExecutor:
+        """This view as an executor of `concurrent.futures`.
+
+        The same one each time, until it is shut down.
+        """
+        executor = self._executor
+        if executor is None or executor.view is not self or executor.is_shut_down:
+            self._executor = executor = ViewExecutor(self)
+        return executor
+
+    _executor: ViewExecutor | None = None
 
     # ---- calls that are shared out
 
