@@ -56,8 +56,8 @@ class ChunkSizes:
         if not self._largest:
             return 1
         each = self._seconds / self._items
-        size = TARGET / each if each > 0 else math.inf
+        size, least = (TARGET / each, LEAST / each) if each > 0 else (math.inf, math.inf)
         if remaining is not None:
             share = remaining / (SHARES * max(1, workers))
-            size = min(size, max(share, LEAST / each if each > 0 else share))
+            size = min(size, max(share, least), remaining)
         return max(1, math.floor(min(size, GROWTH * self._largest)))

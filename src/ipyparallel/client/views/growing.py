@@ -128,7 +128,7 @@ class GrowingMapResult(AsyncMapResult):
         size = self._law.next(workers, remaining)
         if self._rushes:
             size = max(size, remaining // (RUSH * workers))
-        task = self._add(min(size, remaining))
+        task = self._add(size)
         with self._grown:
             self._unfinished += 1
         task.add_done_callback(_Part(self))
