@@ -10,7 +10,7 @@ from concurrent.futures import wait as wait_for_futures
 from typing import TYPE_CHECKING, Any
 
 from ..waiting import deadline_after, time_left
-from .lazy_map import LazyMapIterator, check_chunksize
+from .lazy_map import LazyMap, LazyMapIterator, check_chunksize
 
 if TYPE_CHECKING:
     from ..results import AsyncResult
@@ -39,7 +39,8 @@ class ViewExecutor(Executor):
         self._lock = threading.Lock()
         self._is_shut_down = False
         self._pending: set[Future[Any]] = set()
-        self._maps: weakref.WeakSet[LazyMapIterator] = weakref.WeakSet()
+        #: Each lives as long as it has something to submit, or to wait for.
+        self._maps: weakref.WeakSet[LazyMap] = weakref.WeakSet()
 
     def __repr__(self) -> str:
         state = ": shut down" if self._is_shut_down else ""
@@ -124,8 +125,8 @@ class ViewExecutor(Executor):
                 options = {"chunksize": chunksize, "max_outstanding": buffersize}
                 lazy = self.view.imap(fn, *iterables, **options)
                 assert isinstance(lazy, LazyMapIterator)
-                self._maps.add(lazy)
-                return _given_away(lazy, deadline)
+                self._maps.add(lazy.map)
+                return _Results(lazy, deadline)
             result = self.view.map_async(fn, *iterables)
             if not isinstance(result, list):  # it is one for no input
                 self._pending.add(result)
@@ -148,30 +149,48 @@ class ViewExecutor(Executor):
             self._is_shut_down = True
             pending = list(self._pending)
             maps = list(self._maps)
-        for lazy in maps:
+        for lazy_map in maps:
             if cancel_futures:
-                lazy.cancel()
+                lazy_map.cancel()
             else:
-                lazy.submit_all()
+                lazy_map.lift()
         if cancel_futures:
             for future in pending:
                 future.cancel()
         if wait:
-            for lazy in maps:
-                lazy.wait_for_all()
+            for lazy_map in maps:
+                lazy_map.wait_for_all()
             wait_for_futures(pending)
 
 
-def _given_away(lazy: LazyMapIterator, deadline: float | None) -> Iterator[Any]:
-    """The results of a lazy map; an error is its end, and cancels the rest."""
-    with lazy:
-        while True:
-            try:
-                result = lazy.next(time_left(deadline))
-            except StopIteration:
-                return
-            yield result
-            del result  # held by nobody while the next one is waited for
+class _Results(Iterator[Any]):
+    """The results of a lazy map, as the standard library's executors give them away.
+
+    An error is the end, and cancels the rest, and so does losing this in the middle. Losing it
+    before anything was taken does not: the calls are made for what they do.
+    """
+
+    def __init__(self, lazy: LazyMapIterator, deadline: float | None) -> None:
+        self._lazy = lazy
+        self._deadline = deadline
+        self._has_begun = False
+
+    def __next__(self) -> Any:
+        self._has_begun = True
+        try:
+            return self._lazy.next(time_left(self._deadline))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Cancel what has not ended."""
+        self._has_begun = True
+        self._lazy.cancel()
+
+    def __del__(self) -> None:
+        if not self._has_begun:
+            self._lazy.run_out()
 
 
 def _of_parts(result: AsyncResult, deadline: float | None) -> Iterator[Any]:

@@ -105,6 +105,7 @@ class LazyMap:
         # each is written by one thread only
         self._submitted = 0
         self._taken = 0
+        self._forgets = False
         #: Set when nothing will be submitted any more.
         self.all_submitted = threading.Event()
         #: What the input has raised, or the submission of what it gave.
@@ -146,7 +147,7 @@ class LazyMap:
         task = self._view._submit(self._call, args)
         self._pending[task.msg_id] = task
         self._submitted += 1
-        if self._ordered:
+        if self._ordered and not self._forgets:
             self._line.append(task)
             if self._awaited is None:
                 self._signal.tell()
@@ -165,14 +166,14 @@ class LazyMap:
             self._abort()
 
     def _all_taken(self) -> bool:
-        return self._taken == self._submitted
+        return self._forgets or self._taken == self._submitted
 
     # ---- in the thread that reads replies
 
     def _task_ended(self, task: Future[Any]) -> None:
         assert isinstance(task, MessageFuture)
         self._pending.pop(task.msg_id, None)
-        if not self._ordered:
+        if not self._ordered and not self._forgets:
             self._line.append(task)
             self._signal.tell()
         elif self._awaited is task:
@@ -246,6 +247,11 @@ class LazyMap:
         self._limit = math.inf
         self._feeder.look()
 
+    def run_out(self) -> None:
+        """Submit all there is, and forget what comes of it. Takes no lock: for finalizers."""
+        self._forgets = True
+        self.lift()
+
     def wait_for_all(self) -> None:
         """Wait until nothing more will be submitted, and all that was has ended."""
         self.all_submitted.wait()
@@ -295,7 +301,8 @@ class LazyMapIterator(Iterator[Any], AsyncIterator[Any]):
 
     def __init__(self, lazy_map: LazyMap, return_exceptions: bool = False) -> None:
         self.progress = 0
-        self._map = lazy_map
+        self.map = lazy_map
+        self._runs_out = False
         self._return_exceptions = return_exceptions
         #: Results of the task that was taken last.
         self._results: deque[Any] = deque()
@@ -326,7 +333,7 @@ class LazyMapIterator(Iterator[Any], AsyncIterator[Any]):
         """
         deadline = deadline_after(timeout)
         while not self._results:
-            if not self._map.wait(time_left(deadline)):
+            if not self.map.wait(time_left(deadline)):
                 raise TimeoutError("Result not ready.")
             with InterruptsHeld():  # what was taken is not to be lost
                 self._take()
@@ -352,17 +359,17 @@ class LazyMapIterator(Iterator[Any], AsyncIterator[Any]):
             with suppress(RuntimeError):  # the loop was closed: nobody waits any more
                 loop.call_soon_threadsafe(woken.set)
 
-        while not self._map.watch(wake):
+        while not self.map.watch(wake):
             await woken.wait()
             woken.clear()
 
     def _take(self) -> None:
-        task = self._map.take()
+        task = self.map.take()
         if task is None:
             self._end()
         elif (error := _error_of(task)) is None:
             result = task.result()
-            self._results.extend(result if self._map.in_chunks else (result,))
+            self._results.extend(result if self.map.in_chunks else (result,))
         elif self._return_exceptions:
             self._results.append(error)
         else:
@@ -374,23 +381,20 @@ class LazyMapIterator(Iterator[Any], AsyncIterator[Any]):
 
     def _end(self) -> None:
         """Raise what the input has raised, once; from then on it is just the end."""
-        failure, self._map.failure = self._map.failure, None
-        if failure is not None and not self._map.stopped:
+        failure, self.map.failure = self.map.failure, None
+        if failure is not None and not self.map.stopped:
             raise failure
         raise StopIteration
 
-    def submit_all(self) -> None:
-        """Have all input taken and submitted, whether results are taken or not."""
-        self._map.lift()
-
-    def wait_for_all(self) -> None:
-        """Wait until all input was submitted, and all its tasks have ended."""
-        self._map.wait_for_all()
+    def run_out(self) -> None:
+        """Have all input taken, and all results forgotten; this is not used any more."""
+        self._runs_out = True
+        self.map.run_out()
 
     def cancel(self) -> None:
         """Take no more input, and have what was submitted not run; there are no more results."""
         self._results.clear()
-        self._map.cancel()
+        self.map.cancel()
 
     def __enter__(self) -> Self:
         return self
@@ -404,7 +408,8 @@ class LazyMapIterator(Iterator[Any], AsyncIterator[Any]):
         self.cancel()
 
     def __del__(self) -> None:
-        self._map.stop()
+        if not self._runs_out:
+            self.map.stop()
 
 
 def _error_of(task: MessageFuture) -> BaseException | None:
