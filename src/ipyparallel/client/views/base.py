@@ -165,7 +165,7 @@ class View(Flags):
         name: str,
         dist: str = "b",
         block: bool,
-        chunksize: int | None = None,
+        chunksize: Any = None,
         ordered: bool = True,
         return_exceptions: bool = False,
         label: str | None = None,

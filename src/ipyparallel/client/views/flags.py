@@ -110,6 +110,11 @@ class Flags(HasTraits):
         """
         return copy.copy(self).set_flags(**flags)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # a part of copying; the base class looks through all names of the class for observers,
+        # which takes longer than a call, and finds none
+        self.__dict__ = state
+
     def _targets(self, targets: Any) -> Any:
         return self.targets if targets is None else targets
 

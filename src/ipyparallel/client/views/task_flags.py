@@ -11,7 +11,7 @@ from operator import index
 from types import MappingProxyType
 from typing import Any
 
-from traitlets import TraitType, observe
+from traitlets import TraitType
 
 from ...protocol.messages import encode
 from ...serialize.functional import dependent
@@ -36,7 +36,12 @@ class Checked(TraitType[Any, Any]):
         """See `check` above."""
         return self._check(str(self.name), value)
 
-    # those of the base class let None through
+    def set(self, obj: Any, value: Any) -> None:
+        """Set it, and tell the view: an observer would cost more, above all to copy a view."""
+        super().set(obj, value)
+        obj._flag_was_set()
+
+    # that of the base class lets None through
     def _validate(self, obj: Any, value: Any) -> Any:
         return self.validate(obj, value)
 
@@ -156,8 +161,7 @@ class TaskFlags(Flags):
     #: The metadata of tasks as of the last call, and what it is right for.
     _encoded: tuple[Any, bytes] = (None, b"")
 
-    @observe(*_flag_names)
-    def _flag_changed(self, change: Any) -> None:
+    def _flag_was_set(self) -> None:
         self._changes += 1
         self._depends = bool(self.after or self.follow)
 
@@ -180,11 +184,11 @@ class TaskFlags(Flags):
             self._changes,
             self.client._messenger.engines.changes,
             targets and tuple(targets),
-            label,
+            self.label if label is None else label,
         )
         known, encoded = self._encoded
         if known != state or self._depends:
-            encoded = encode(self._task_metadata(self.label if label is None else label))
+            encoded = encode(self._task_metadata(state[-1]))
             self._encoded = state, encoded
         return encoded
 
