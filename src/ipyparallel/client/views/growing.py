@@ -147,11 +147,13 @@ class GrowingMapResult(AsyncMapResult):
 
     def _submission_ended(self, failure: BaseException | None) -> None:
         left = self._length - self._next
-        if failure is None and left:
-            failure = TaskAborted(f"aborted before the last {left} items were submitted")
         if failure is not None:
             self._failure_to_submit = failure
             self._abort_pending()
+        elif left:  # it was stopped, and who did that sees to the tasks
+            self._failure_to_submit = TaskAborted(
+                f"aborted before the last {left} items were submitted"
+            )
         with self._grown:
             self._is_complete = True
             self._grown.notify_all()
@@ -177,7 +179,7 @@ class GrowingMapResult(AsyncMapResult):
             self._unfinished -= 1
             if self._unfinished:
                 return
-        if self._failure_to_submit is None:
+        if self._failure_to_submit is None or any(task.cancelled() for task in self._tasks):
             super()._complete()
         else:
             resolve(self, error=self._failure_to_submit)
@@ -217,10 +219,15 @@ class GrowingMapResult(AsyncMapResult):
         self._feeder.stop()
         super().abort()
 
-    def cancel(self) -> bool:
+    def cancel(self) -> Any:
         """Submit nothing more, and cancel what was; see `AsyncResult`."""
         self._feeder.stop()
         return super().cancel()
+
+    def _cancel(self, wait: bool) -> Any:
+        # who awaits this is cancelled
+        self._feeder.stop()
+        return super()._cancel(wait)  # type: ignore[misc]
 
 
 class _GrowingInTurn:
