@@ -18,6 +18,9 @@ LEAST = 0.005
 #: How many times as many elements as have been seen to go well a task may get.
 GROWTH = 8
 
+#: Most elements of a task, however quick they are: there are several tasks in memory.
+MOST = 20_000
+
 #: Into how many tasks for each engine what remains is cut at the end.
 SHARES = 3
 
@@ -60,4 +63,4 @@ class ChunkSizes:
         if remaining is not None:
             share = remaining / (SHARES * max(1, workers))
             size = min(size, max(share, least), remaining)
-        return max(1, math.floor(min(size, GROWTH * self._largest)))
+        return max(1, math.floor(min(size, GROWTH * self._largest, MOST)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipyparallel.client.views.chunks import GROWTH, LEAST, SHARES, TARGET, ChunkSizes
+from ipyparallel.client.views.chunks import GROWTH, LEAST, MOST, SHARES, TARGET, ChunkSizes
 
 
 def after(*observed):
@@ -38,6 +38,10 @@ def test_growth_is_bounded_by_what_went_well(seconds):
     assert after((seconds, 10), (seconds, 2)).next(1) == GROWTH * 10
 
 
+def test_there_is_a_most():
+    assert after((0.0, 10_000)).next(1) == MOST
+
+
 def test_what_is_long_goes_alone():
     assert after((3.0, 1)).next(2, 10**6) == 1
 
@@ -50,7 +54,7 @@ def test_what_came_last_counts_most():
 def test_the_end_is_shared_out():
     sizes = after((0.01, 10_000))
     assert sizes.next(2, 60_000) == 60_000 // (SHARES * 2)
-    assert sizes.next(1, 60_000) == 60_000 // SHARES
+    assert sizes.next(1, 30_000) == 30_000 // SHARES
     # but not into crumbs
     assert sizes.next(2, 12_000) == pytest.approx(LEAST / 1e-6, abs=1)
     assert sizes.next(2, 100) == 100
