@@ -27,7 +27,7 @@ from .client.client import Client
 from .client.inside import get_client
 from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from .client.results import AsyncMapResult, AsyncResult, Cancellation, as_completed
-from .client.views import DirectView, LoadBalancedView
+from .client.views import DirectView, LoadBalancedView, ViewExecutor
 from .cluster import Cluster, ClusterManager
 from .controller.dependency import Dependency, depend, dependent, interactive, require
 from .engine.current import bind_kernel
@@ -62,6 +62,7 @@ __all__ = [
     "ClusterManager",
     "DirectView",
     "LoadBalancedView",
+    "ViewExecutor",
     "AsyncResult",
     "AsyncMapResult",
     "Cancellation",

@@ -26,6 +26,7 @@ from .requests import RequestMethods
 from .targets import Targets, is_all
 from .views.balanced import LoadBalancedView
 from .views.direct import DirectView
+from .views.executor import ViewExecutor
 from .waiting import future_engines, wait_for_engines
 
 if TYPE_CHECKING:
@@ -306,6 +307,16 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
         else:
             targets = None
         return LoadBalancedView(self, targets, **flags)
+
+    def executor(self, targets: Targets = None) -> ViewExecutor:
+        """The cluster as an executor of `concurrent.futures`: that of a load balanced view.
+
+        Parameters
+        ----------
+        targets : optional
+            Restricts the engines; by default all, now and later.
+        """
+        return self.load_balanced_view(targets).executor
 
     def activate(self, targets: Targets = "all", suffix: str = "") -> DirectView:
         """Make ``%px`` and the other magics of IPython those of a view that blocks.

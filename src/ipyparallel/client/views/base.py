@@ -16,6 +16,7 @@ from ..messaging.tasks import MessageFuture
 from ..partition import partition_named
 from ..remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from ..results import AsyncMapResult, AsyncResult
+from .executor import ViewExecutor
 from .flags import Flags
 
 
@@ -128,6 +129,19 @@ class View(Flags):
         """
         return parallel(self, dist=dist, block=self._blocks(block), **flags)
 
+    @property
+    def executor(self) -> ViewExecutor:
+        """This view as an executor of `concurrent.futures`.
+
+        The same one each time, until it is shut down.
+        """
+        executor = self._executor
+        if executor is None or executor.view is not self or executor.is_shut_down:
+            self._executor = executor = ViewExecutor(self)
+        return executor
+
+    _executor: ViewExecutor | None = None
+
     # ---- calls that are shared out
 
     @abstractmethod
@@ -152,7 +166,7 @@ class View(Flags):
         name: str,
         dist: str = "b",
         block: bool,
-        chunksize: int | None = None,
+        chunksize: Any = None,
         ordered: bool = True,
         return_exceptions: bool = False,
         label: str | None = None,
