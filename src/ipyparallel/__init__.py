@@ -31,6 +31,7 @@ from .cluster import Cluster, ClusterManager
 from .controller.dependency import Dependency, depend, dependent, interactive, require
 from .engine.current import bind_kernel
 from .error import *  # noqa: F403
+from .joblib import register as register_joblib_backend
 from .serialize import (
     PrePickled,
     Reference,
@@ -92,4 +93,5 @@ __all__ = [
     "FIRST_EXCEPTION",
     "MultipleInstanceError",
     "bind_kernel",
+    "register_joblib_backend",
 ]

@@ -97,6 +97,14 @@ class LoadBalancedView(View):
             label=label,
         )
 
+    def register_joblib_backend(
+        self, name: str = "ipyparallel", make_default: bool = False
+    ) -> None:
+        """Have joblib run its tasks with this view; see `ipyparallel.register_joblib_backend`."""
+        from ..joblib_register import register
+
+        register(self, name, make_default)
+
     def _number_of_parts(self, length: int, chunksize: int | None) -> int:
         chunksize = 1 if chunksize is None else chunksize
         if not isinstance(chunksize, int) or isinstance(chunksize, bool) or chunksize < 1:
