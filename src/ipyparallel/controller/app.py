@@ -181,6 +181,7 @@ class IPController(BaseParallelApplication):
                 gc.freeze()
             await stopped.wait()
         finally:
+            await hub.dask.stop()
             hub.close()
             scheduler.join()
             for relay in relays:
