@@ -17,10 +17,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from joblib.parallel import (
+    BACKENDS,
     AutoBatchingMixin,
     FallbackToBackend,
     ParallelBackendBase,
     ThreadingBackend,
+    register_parallel_backend,
 )
 
 from ..error import NoEnginesRegistered
@@ -60,6 +62,8 @@ class IPythonParallelBackend(AutoBatchingMixin, ParallelBackendBase):  # type: i
         self._hosts: dict[str, int] = {}
         self._pending: set[Future[Any]] = set()
         self._callbacks: ThreadPoolExecutor | None = None
+        #: There are several if some return generators.
+        self._calls = 0
 
     # ---- how many
 
@@ -71,9 +75,7 @@ class IPythonParallelBackend(AutoBatchingMixin, ParallelBackendBase):  # type: i
             return ThreadingBackend(nesting_level=1).effective_n_jobs(n_jobs)  # type: ignore[no-any-return]
         return len(self._connected())
 
-    def configure(
-        self, n_jobs: int = 1, parallel: Any = None, **backend_kwargs: Any
-    ) -> int:
+    def configure(self, n_jobs: int = 1, parallel: Any = None, **backend_kwargs: Any) -> int:
         """Prepare for a call; see the base class.
 
         Raises
@@ -89,7 +91,8 @@ class IPythonParallelBackend(AutoBatchingMixin, ParallelBackendBase):  # type: i
         if not number:
             raise NoEnginesRegistered
         self._hosts = engines_by_host(self._connected().client)
-        return number
+        # told that there is one, joblib would not ask it, and do the work in this process
+        return max(2, number)
 
     def _connected(self) -> LoadBalancedView:
         if self._view is None:
@@ -100,11 +103,14 @@ class IPythonParallelBackend(AutoBatchingMixin, ParallelBackendBase):  # type: i
 
     def start_call(self) -> None:
         """A call begins."""
-        self._callbacks = ThreadPoolExecutor(1, thread_name_prefix="joblib")
+        self._calls += 1
+        if self._callbacks is None:
+            self._callbacks = ThreadPoolExecutor(1, thread_name_prefix="joblib")
 
     def stop_call(self) -> None:
         """A call has ended."""
-        if self._callbacks is not None:
+        self._calls -= 1
+        if not self._calls and self._callbacks is not None:
             self._callbacks.shutdown(wait=False)
             self._callbacks = None
         self.reset_batch_stats()
@@ -116,7 +122,7 @@ class IPythonParallelBackend(AutoBatchingMixin, ParallelBackendBase):  # type: i
         future: Future[Any]
         try:
             future = self._connected().apply_async(
-                run_batch, SelfContained(func), self.inner_max_num_threads, self._hosts
+                _run, SelfContained(func), self.inner_max_num_threads, self._hosts
             )
         except Exception as e:  # noqa: BLE001  (joblib would not see it: this may be its callback)
             future = Future()
@@ -146,6 +152,14 @@ class IPythonParallelBackend(AutoBatchingMixin, ParallelBackendBase):  # type: i
             view = self._connected()
             with suppress(OSError):  # the cluster is gone
                 view.client.abort(pending, block=False)
+
+
+def _run(batch: Callable[[], Any], inner_threads: int | None, engines: dict[str, int]) -> Any:
+    """Run a batch; on an engine."""
+    # code in it may name the backend, which there means threads
+    if "ipyparallel" not in BACKENDS:
+        register_parallel_backend("ipyparallel", IPythonParallelBackend)
+    return run_batch(batch, inner_threads, engines)
 
 
 def _on_engine() -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..error import EngineError
 from ..util.dask_worker import become_dask_worker, stop_distributed_worker
 from .messaging.messenger import Messenger
 from .targets import Targets, is_all
@@ -88,6 +90,7 @@ class DaskMethods:
             return distributed.Client(reply["address"])
         except BaseException:
             if reply.get("started"):
+                self._stop_workers(view)
                 self._stop_scheduler()
             raise
 
@@ -102,12 +105,17 @@ class DaskMethods:
             The engines to wait for, until their workers have ended; by default all. Without the
             scheduler, the other workers end by themselves.
         """
-        view = self._dask_view(targets)
-        if view is not None:
-            view.apply_async(stop_distributed_worker).get()
+        self._stop_workers(self._dask_view(targets))
         self._stop_scheduler()
 
     stop_distributed = stop_dask
+
+    def _stop_workers(self, view: DirectView | None) -> None:
+        if view is None:
+            return
+        for stopped in view.apply_async(stop_distributed_worker).split():
+            with suppress(EngineError):  # it died, or is just dying
+                stopped.get()
 
     def _stop_scheduler(self) -> None:
         self._messenger.request("query", "stop_distributed_request", {}).result()

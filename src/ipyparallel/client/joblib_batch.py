@@ -49,7 +49,6 @@ def run_batch(
 @contextmanager
 def limited_threads(inner_threads: int | None, engines: Mapping[str, int]) -> Iterator[None]:
     """A context in which libraries have few threads; see `run_batch`."""
-    _register_backend()
     wanted = inner_threads or _share(engines.get(socket.gethostname()) or engines.get("") or 1)
     # what the environment of an engine says was somebody's decision, too
     decided = inner_threads is None and any(name in os.environ for name in _VARIABLES[:4])
@@ -92,13 +91,3 @@ def _loaded_libraries(threads: int) -> Any:
         # looks through all that the process has loaded, which takes its time
         _libraries = loaded, ThreadpoolController()
     return _libraries[1].limit(limits=threads)
-
-
-def _register_backend() -> None:
-    """Have the backend's name known here: code that runs in a batch may name it."""
-    from joblib.parallel import BACKENDS, register_parallel_backend
-
-    if "ipyparallel" not in BACKENDS:
-        from ._joblib import IPythonParallelBackend
-
-        register_parallel_backend("ipyparallel", IPythonParallelBackend)
