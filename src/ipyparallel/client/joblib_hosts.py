@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
+
+from ..error import KernelError
 
 if TYPE_CHECKING:
     from .client import Client
@@ -26,10 +29,11 @@ def engines_by_host(client: Client) -> dict[str, int]:
     ids = client.ids
     for engine_id in ids:
         if engine_id not in known:
-            known[engine_id] = ""
-            asked = client[engine_id].apply_async(socket.gethostname)
-            asked.add_done_callback(partial(_answered, known, engine_id))
-    counts = Counter(known[engine_id] for engine_id in ids if known[engine_id])
+            with suppress(KernelError, IndexError):  # it has gone meanwhile
+                asked = client[engine_id].apply_async(socket.gethostname)
+                known[engine_id] = ""
+                asked.add_done_callback(partial(_answered, known, engine_id))
+    counts = Counter(host for engine_id in ids if (host := known.get(engine_id)))
     if sum(counts.values()) < len(ids):
         counts = Counter()  # a part of them would make the share of each too large
     return {**counts, "": len(ids)}
@@ -39,4 +43,4 @@ def _answered(known: dict[int, str], engine_id: int, asked: Future[str]) -> None
     if asked.exception() is None:
         known[engine_id] = asked.result()
     else:
-        del known[engine_id]
+        known.pop(engine_id, None)

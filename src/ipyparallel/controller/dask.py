@@ -13,6 +13,9 @@ from typing import Any
 
 from ..error import wrap_exception
 
+#: Seconds that the scheduler has to stop when the controller ends.
+_CLOSING = 3.0
+
 #: Sends a reply: its type, its content.
 Reply = Callable[[str, Any], None]
 
@@ -99,6 +102,14 @@ class DaskScheduler:
             if scheduler is not None:
                 await scheduler.close()
         return {}
+
+    async def close(self) -> None:
+        """Stop it, in whatever state it is, since the controller ends."""
+        try:
+            async with asyncio.timeout(_CLOSING):
+                await self.stop()
+        except Exception as e:  # noqa: BLE001  (the controller has to end properly)
+            self._log.warning("The scheduler of dask did not stop: %r", e)
 
 
 def _host(interface: str) -> str | None:
