@@ -284,19 +284,46 @@ print(type(joblib.parallel.get_active_backend()[0]).__name__)
 """
 
 
-def test_without_a_cluster_one_is_started_and_stopped(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    env = {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")}
-    run = subprocess.run(
-        [sys.executable, str(script)],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == ["[0, 2, 4, 6, 8]"] * 2 + ["IPythonParallelBackend"]
-    assert "Traceback" not in run.stderr
-    assert not list((tmp_path / "ipython").glob("profile_default/security/*.json"))
+FOUND = """
+import os
+import joblib
+from joblib import Parallel, delayed
+import ipyparallel as ipp
+
+ipp.register_joblib_backend()
+cluster = ipp.Cluster(n=2, cluster_id="", log_level=40)
+with cluster as rc, joblib.parallel_config("ipyparallel"):
+    engines = set(rc[:].apply_sync(os.getpid))
+    print(set(Parallel(batch_size=1)(delayed(os.getpid)() for i in range(20))) <= engines)
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a script in a profile of its own; what it wrote to stdout."""
+
+    def run(text):
+        script = tmp_path / "script.py"
+        script.write_text(text)
+        run = subprocess.run(
+            [sys.executable, str(script)],
+            env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert run.returncode == 0, run.stderr
+        assert "Traceback" not in run.stderr
+        assert not list((tmp_path / "ipython").glob("profile_default/security/*.json"))
+        return run.stdout
+
+    return run
+
+
+def test_without_a_cluster_one_is_started_and_stopped(run):
+    assert run(SCRIPT).splitlines() == ["[0, 2, 4, 6, 8]"] * 2 + ["IPythonParallelBackend"]
+
+
+def test_the_cluster_of_the_profile_is_used(run):
+    assert run(FOUND) == "True\n"

@@ -188,13 +188,13 @@ def default_view() -> LoadBalancedView:
 def _connect() -> Client:
     from ..cluster import Cluster
 
+    level = logging.WARNING  # nobody has asked for a cluster
     try:
-        cluster = Cluster.from_file()
+        cluster = Cluster.from_file(log_level=level)
     except FileNotFoundError:
         cluster = None
     if cluster is None or cluster.controller is None:
-        # no messages: nobody has asked for a cluster
-        return Cluster(log_level=logging.WARNING).start_and_connect_sync()
+        return Cluster(log_level=level).start_and_connect_sync()
     client = cluster.connect_client_sync()
     if not client.ids:
         if not cluster.engines:
