@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 import ipyparallel as ipp
+from ipyparallel.util import become_dask_worker
 
 distributed = pytest.importorskip("distributed")
 
@@ -152,6 +153,26 @@ def test_bad_arguments_leave_nothing(client):
     port = free_port()  # another one than that of a scheduler that was left would be refused
     with client.become_dask(port=port):
         client.stop_dask()
+
+
+@pytest.mark.parametrize("nanny", [False, True])
+def test_a_scheduler_that_is_not_there(client, nanny):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    asked = client[1].apply_async(become_dask_worker, address, nanny=nanny, death_timeout=0.5)
+    with pytest.raises(TimeoutError, match=f"engine-1 cannot reach .* at {address}"):
+        asked.get(timeout=30)
+    assert client[1].apply_sync(of_dask) == ([], [], "None")
+
+
+def test_ctrl_c_does_not_wait_for_engines(client, tmp_path):
+    from support.interrupts import ctrl_c_while_waiting  # engines import this module
+
+    busy = client[:].apply_async(until_there, str(tmp_path / "go"))
+    with ctrl_c_while_waiting(), pytest.raises(KeyboardInterrupt):
+        client.become_dask()
+    (tmp_path / "go").touch()
+    busy.get(timeout=30)
+    assert client[:].apply_sync(of_dask) == [([], [], "None")] * 2
 
 
 def test_workers_with_a_nanny_are_processes(client):

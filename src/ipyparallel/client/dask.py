@@ -84,13 +84,14 @@ class DaskMethods:
         reply = self._messenger.request("query", "become_dask_request", request).result()
         try:
             if view is not None:
-                view.apply_async(
-                    become_dask_worker, reply["address"], nanny=nanny, **worker_args
-                ).get()
+                self._start_workers(view, reply["address"], nanny=nanny, **worker_args)
             return distributed.Client(reply["address"])
-        except BaseException:
+        except BaseException as e:
             if reply.get("started"):
-                self._stop_workers(view)
+                if isinstance(e, Exception):
+                    self._stop_workers(view)
+                # by Ctrl-C, who does not want to wait for engines: what workers there are end
+                # without their scheduler
                 self._stop_scheduler()
             raise
 
@@ -109,6 +110,14 @@ class DaskMethods:
         self._stop_scheduler()
 
     stop_distributed = stop_dask
+
+    def _start_workers(self, view: DirectView, address: str, **options: Any) -> None:
+        starting = view.apply_async(become_dask_worker, address, **options)
+        try:
+            starting.get()
+        except KeyboardInterrupt:
+            view.client.abort(starting, block=False)
+            raise
 
     def _stop_workers(self, view: DirectView | None) -> None:
         if view is None:

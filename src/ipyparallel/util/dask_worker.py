@@ -16,6 +16,9 @@ from typing import Any
 #: What the worker is called in the engine's namespace.
 _NAMES = ("dask_worker", "distributed_worker")
 
+#: Seconds that a worker may take to reach its scheduler. Without a limit it would try for ever.
+_START = 30.0
+
 #: Seconds that a worker may take to end.
 _END = 30.0
 
@@ -116,7 +119,8 @@ def become_dask_worker(address: str, nanny: bool = False, **kwargs: Any) -> str:
         do not see the engine's namespace then.
     **kwargs
         Arguments of ``distributed.Worker``, or of ``distributed.Nanny``. By default, `nthreads`
-        is 1, and `name` tells the id of the engine.
+        is 1, `name` tells the id of the engine, and `death_timeout`, the seconds that the worker
+        may take to reach the scheduler, is 30.
 
     Returns
     -------
@@ -129,6 +133,8 @@ def become_dask_worker(address: str, nanny: bool = False, **kwargs: Any) -> str:
         This process is not an engine.
     ImportError
         distributed cannot be imported here.
+    TimeoutError
+        The scheduler cannot be reached.
     """
     kernel = _kernel()
     if kernel is None:
@@ -144,14 +150,18 @@ def become_dask_worker(address: str, nanny: bool = False, **kwargs: Any) -> str:
             name=e.name,
         ) from None
     kind = distributed.Nanny if nanny else distributed.Worker
-    options = {"nthreads": 1, "name": f"engine-{kernel.engine_id}", **kwargs}
+    name = f"engine-{kernel.engine_id}"
+    options = {"nthreads": 1, "name": name, "death_timeout": _START, **kwargs}
     thread = getattr(kernel, "_dask_thread", None)
     if thread is not None and thread.alive:
         if (thread.kind, thread.address, thread.options) == (kind, address, options):
             return str(kernel.distributed_worker.address)
         thread.stop()
     thread = WorkerThread(kind, address, options, kernel)
-    thread.start()
+    try:
+        thread.start()
+    except TimeoutError as e:
+        raise TimeoutError(f"{name} cannot reach dask's scheduler at {address}: {e}") from e
     return str(kernel.distributed_worker.address)
 
 
