@@ -198,6 +198,18 @@ def test_a_task_starts_no_cluster(client):
     assert client.ids == before
 
 
+def with_the_engines_of_others(n):
+    ipp.get_client().load_balanced_view().register_joblib_backend("mine")
+    with joblib.parallel_config("mine"):
+        return Parallel(batch_size=1)(delayed(offset)(i) for i in range(n))
+
+
+def test_a_task_may_wait_for_tasks_of_joblib():
+    assert Parallel(batch_size=1, timeout=50)(
+        delayed(with_the_engines_of_others)(i) for i in range(6)
+    ) == [list(range(3, 3 + i)) for i in range(6)]
+
+
 def threads_of_libraries():
     import numpy
     from threadpoolctl import threadpool_info

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from joblib.parallel import (
@@ -130,11 +130,21 @@ class IPythonParallelBackend(AutoBatchingMixin, ParallelBackendBase):  # type: i
         self._pending.add(future)
         callbacks = self._callbacks
 
+        def told(future: Future[Any]) -> None:
+            try:
+                if callback is not None:
+                    callback(future)
+            finally:
+                self._pending.discard(future)
+
         def ended(future: Future[Any]) -> None:
+            try:
+                if callbacks is not None:
+                    callbacks.submit(told, future)
+                    return
+            except RuntimeError:  # the call was given up
+                pass
             self._pending.discard(future)
-            if callback is not None and callbacks is not None:
-                with suppress(RuntimeError):  # the call was given up
-                    callbacks.submit(callback, future)
 
         future.add_done_callback(ended)
         return future
@@ -144,6 +154,27 @@ class IPythonParallelBackend(AutoBatchingMixin, ParallelBackendBase):  # type: i
     def retrieve_result_callback(self, out: Future[Any]) -> Any:
         """What a batch that has ended returned, or raise what it failed with."""
         return out.result()
+
+    @contextmanager
+    def retrieval_context(self) -> Iterator[None]:
+        """In which joblib waits for results, by looking again and again.
+
+        In a task, which has its engine's own client, that must not be all: the engine has to run
+        other tasks while this one waits for them, and does so when one waits for a future.
+        """
+        if _on_engine():
+            self._wait_as_others_do()
+        yield
+
+    def _wait_as_others_do(self) -> None:
+        while pending := list(self._pending):
+            for future in pending:
+                wait([future])
+                if future.cancelled() or future.exception() is not None:
+                    return
+            # until joblib was told of those, and has submitted more
+            if self._callbacks is not None:
+                self._callbacks.submit(int).result()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Call off what has not ended: joblib will not ask for it any more."""
