@@ -177,9 +177,15 @@ UNREADABLE = {
 
 
 class FakeEngine:
-    """An engine that registers, takes tasks, and answers what a test has it answer."""
+    """An engine that registers, takes tasks, and answers what a test has it answer.
 
-    def __init__(self, raw: Raw) -> None:
+    Parameters
+    ----------
+    **registration
+        More for its registration.
+    """
+
+    def __init__(self, raw: Raw, **registration: Any) -> None:
         self.raw = raw
         self.uuid = new_id()
         identity = self.uuid.encode()
@@ -188,7 +194,7 @@ class FakeEngine:
         self.task = raw.connect(raw.engine.task, identity)
         self.control = raw.connect(raw.engine.control, identity)
         message = raw.session.message
-        content = {"uuid": self.uuid, "reports_ready": True}
+        content = {"uuid": self.uuid, "reports_ready": True, **registration}
         self.query.send_multipart(message("registration_request", content))
         self.id = raw.read(self.query).content()["id"]
         self.mux.send_multipart([HUB, *message("engine_ready")])

@@ -16,7 +16,7 @@ from support.raw import FakeEngine
 
 
 class FakeAgent:
-    """Stands for a fake engine, and takes its signals."""
+    """Stands for a fake engine, and takes what is meant for its agent."""
 
     def __init__(self, fake: FakeEngine) -> None:
         self._raw = fake.raw
@@ -26,13 +26,13 @@ class FakeAgent:
         )
 
     def take(self) -> Message:
-        """The next signal."""
+        """The next request."""
         return self._raw.read(self._socket)
 
     def answer(self, request: Message) -> None:
         uuid = request.idents[1].decode()
         reply = self._raw.session.message(
-            "signal_reply",
+            request.header.msg_type.replace("_request", "_reply"),
             {"status": "ok"},
             parent=request.header_frame,
             metadata={"engine": uuid, "status": "ok"},

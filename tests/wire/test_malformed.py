@@ -168,6 +168,9 @@ def test_control_with_unreadable_content(
         ("signal_request", {"sig": 9999}, "9999"),
         ("signal_request", {"sig": [2]}, "[2]"),
         ("recall_request", {}, "msg_ids"),
+        ("replace_request", {}, "must say why"),
+        ("replace_request", {"reason": ""}, "must say why"),
+        ("replace_request", {"reason": 5}, "must say why"),
     ],
 )
 def test_control_with_wrong_content(
@@ -275,20 +278,39 @@ def test_balanced_request_of_unknown_type(
 def test_task_with_unreadable_metadata(
     bench: Bench, watch: Watch, task: zmq.Socket[bytes], frame: bytes
 ) -> None:
-    task.send_multipart(resign(bench.raw.session, call_frames(bench), METADATA, frame))
-    watch.check("WARNING", "Dropped a message on the task channel")
+    request = resign(bench.raw.session, call_frames(bench), METADATA, frame)
+    task.send_multipart(request)
+    error = error_in(bench.raw, task, "apply_reply", request)
+    assert "the metadata of the task is malformed" in error["evalue"]
+    watch.check("WARNING", "Refused a task")
 
 
 @pytest.mark.parametrize(
     "metadata",
-    [{"targets": "all"}, {"targets": [1]}, {"retries": "one"}, {"timeout": "1 s"}, {"after": 5}],
+    [
+        {"targets": "all"},
+        {"targets": [1]},
+        {"retries": "one"},
+        {"timeout": "1 s"},
+        {"after": 5},
+        {"follow": {"dependencies": [], "success": False}},
+        {"after": {"tasks": ["a"]}},
+        {"timeout": -1},
+        {"time_limit": -1},
+        {"resources": {"gpu": -1}},
+        {"priority": 0.5},
+    ],
     ids=str,
 )
 def test_task_with_wrong_metadata(
     bench: Bench, watch: Watch, task: zmq.Socket[bytes], metadata: dict[str, Any]
 ) -> None:
-    task.send_multipart(call_frames(bench, metadata))
-    watch.check("WARNING", "Dropped a message on the task channel", *metadata)
+    request = call_frames(bench, metadata)
+    task.send_multipart(request)
+    error = error_in(bench.raw, task, "apply_reply", request)
+    (name,) = metadata
+    assert name in error["evalue"]
+    watch.check("WARNING", "Refused a task", name)
 
 
 @unreadable
@@ -413,14 +435,19 @@ def test_reply_to_a_task_of_another_engine_is_ignored(bench: Bench, fake: FakeEn
     bench.check_work()
 
 
+@pytest.mark.parametrize("name", ["returned", "outcomes"])
 @pytest.mark.parametrize(
     "content",
     [b'{"returned": 5}', b'{"returned": [5]}', *UNREADABLE.values()],
     ids=["a number", "numbers", *UNREADABLE],
 )
-def test_malformed_answer_to_a_recall(bench: Bench, fake: FakeEngine, content: bytes) -> None:
+def test_malformed_answer_to_a_recall_or_a_cancellation(
+    bench: Bench, fake: FakeEngine, content: bytes, name: str
+) -> None:
     watch = Watch(bench)
-    message = bench.raw.session.message("recall_reply", {}, metadata={"n": new_id()})
+    msg_type = {"returned": "recall_reply", "outcomes": "cancel_reply"}[name]
+    content = content.replace(b"returned", name.encode())
+    message = bench.raw.session.message(msg_type, {}, metadata={"n": new_id()})
     fake.control.send_multipart([HUB, *resign(bench.raw.session, message, CONTENT, content)])
     watch.wait_for_line()
     bench.check_work()

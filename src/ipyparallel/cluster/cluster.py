@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from traitlets import Bunch, observe
 
 from .._async import AsyncFirst, blocking, run_blocking
+from ..util.resources import check_number
 from .at_exit import stop_at_exit
 from .launchers.roles import EngineLauncher
 from .readiness import wait_until_registered
@@ -43,6 +44,9 @@ class Cluster(AsyncFirst, StoredCluster):
         The IPython profile in which the cluster keeps its files.
     cluster_id : str, optional
         Tells the clusters of a profile apart; by default a new one.
+    resources : dict or list of dict, optional
+        How much each engine has of what tasks may ask for, such as ``{'gpu': 1}``; or a list of
+        such dicts, one for each engine.
 
     Examples
     --------
@@ -100,7 +104,8 @@ class Cluster(AsyncFirst, StoredCluster):
         Parameters
         ----------
         n : int, optional
-            How many; by default as many as the cluster's `n` says, else one for each CPU.
+            How many; by default as many as the cluster's `n` says, else one for each of the
+            `resources` that are listed, else one for each CPU.
         engine_set_id : str, optional
             A name for the set.
         **kwargs
@@ -110,10 +115,18 @@ class Cluster(AsyncFirst, StoredCluster):
         -------
         str
             The engine set's id.
+
+        Raises
+        ------
+        ValueError
+            `n` is negative, or `resources` lists those of another number of engines.
         """
         if n is not None and n < 0:
             raise ValueError(f"n must be a number of engines, not {n}")
-        n = n or self.n or cpu_count()
+        if self.resources:
+            kwargs.setdefault("resources", self.resources)
+        declared = kwargs.get("resources")
+        n = n or self.n or (len(declared) if isinstance(declared, list) else 0) or cpu_count()
         engine_set_id = engine_set_id or self._new_engine_set_id()
         launcher = self.engine_launcher_class(
             parent=self,
@@ -123,6 +136,7 @@ class Cluster(AsyncFirst, StoredCluster):
             n=n,
             **kwargs,
         )
+        check_number(launcher.resources, n)
         if self.controller is not None and not launcher.waits_for_connection_file:
             info = await self.controller.get_connection_info()
             if self.send_engines_connection_env:
@@ -246,7 +260,7 @@ class Cluster(AsyncFirst, StoredCluster):
         """Stop one engine set, or all, and start as many engines under the same id."""
         for key, launcher in self._engine_sets(engine_set_id).items():
             await launcher.stop()
-            await self.start_engines(launcher.n, engine_set_id=key)
+            await self.start_engines(launcher.n, engine_set_id=key, resources=launcher.resources)
 
     restart_engines_sync = blocking(restart_engines)
 

@@ -16,6 +16,7 @@ from traitlets import Bool, Float, Integer, List, Unicode, default, validate
 from traitlets.config import Config, LoggingConfigurable
 
 from ..protocol import profiles
+from ..util.resources import Resources
 from .files import cluster_file
 from .launchers.find import Launcher
 from .profile_config import load_config
@@ -64,6 +65,11 @@ class ClusterSettings(LoggingConfigurable):
     )
     n = Integer(
         None, allow_none=True, min=0, help="How many engines; by default one for each CPU."
+    ).tag(config=True, to_dict=True)
+    resources = Resources(
+        help="How much each engine has of what tasks may ask for: a dict of names and numbers, such"
+        " as {'gpu': 1}, on the command line 'gpu=1,mem=16'; or a list of dicts, one for each"
+        " engine, on the command line as JSON. Which of them gets which id is not determined.",
     ).tag(config=True, to_dict=True)
     log_level = Integer(logging.INFO, help="What to log, where no application decides it.").tag(
         config=True

@@ -28,6 +28,7 @@ engine_aliases: dict[Any, Any] = {
     **base_aliases,
     "n": "Cluster.n",
     "engines": "Cluster.engine_launcher_class",
+    "resources": "Cluster.resources",
 }
 engine_flags: dict[str, Any] = {
     **base_flags,

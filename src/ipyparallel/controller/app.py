@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ from .channels import Channels, Context, open_channels
 from .hub import Hub
 from .output_relay import OutputRelay
 from .ports import parse_ports, sequence
+from .pure_scheduler import PureScheduler
 from .request_relay import RequestRelay
 from .scheduler_loop import SchedulerLoop
-from .settings import HeartMonitor, TaskScheduler
+from .settings import PURE, HeartMonitor, TaskScheduler
 
 #: Seconds a thread may keep the interpreter while another waits for it. The scheduler's thread
 #: shares it with the hub's, and its tasks wait.
@@ -118,7 +120,9 @@ class IPController(BaseParallelApplication):
         context: Context = zmq.Context()
         files: list[Path] = []
         try:
-            channels = open_channels(context, interface, sequence(parse_ports(self.ports)))
+            channels = open_channels(
+                context, interface, sequence(parse_ports(self.ports)), self._task_turns()
+            )
             await self._run(context, channels, interface, files)
         finally:
             for path in files:
@@ -149,14 +153,7 @@ class IPController(BaseParallelApplication):
             stop=stopped.set,
             log=self.log,
         )
-        scheduling = TaskScheduler(parent=self)
-        scheduler = SchedulerLoop(
-            TaskMachine(POLICIES[scheduling.scheme_name](), scheduling.hwm),
-            Session(key.encode()),
-            **channels.task._asdict(),
-            log=self.log,
-            on_failure=failed,
-        )
+        scheduler = self._scheduler(channels, Session(key.encode()), failed)
         relays = [
             RequestRelay(
                 name, Session(key.encode()), **ends._asdict(), log=self.log, on_failure=failed
@@ -189,6 +186,25 @@ class IPController(BaseParallelApplication):
             broadcast.close()
             # makes the output relay end, and waits until the last messages have left
             context.term()
+
+    def _task_turns(self) -> int | None:
+        """See `open_channels`."""
+        if TaskScheduler(parent=self).scheme_name != PURE:
+            return None
+        hearts = HeartMonitor(parent=self)
+        # just before the hub gives an engine up, and clients the tasks that it may have: from then
+        # on it must not get any
+        return hearts.period * max(1, hearts.max_heartmonitor_misses)
+
+    def _scheduler(
+        self, channels: Channels, session: Session, failed: Callable[[], object]
+    ) -> SchedulerLoop | PureScheduler:
+        settings = TaskScheduler(parent=self)
+        ends: dict[str, Any] = {**channels.task._asdict(), "log": self.log, "on_failure": failed}
+        if settings.scheme_name == PURE:
+            return PureScheduler(session, **ends)
+        machine = TaskMachine(POLICIES[settings.scheme_name](), settings.hwm)
+        return SchedulerLoop(machine, session, **ends)
 
     def _stop_on_signals(self, stopped: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()

@@ -41,8 +41,16 @@ class Binder:
         self._ports = ports
         self._ipc_port = 0
 
-    def bind(self, kind: int, identity: bytes = b"", linger: int = 0) -> tuple[Socket, int]:
+    def bind(
+        self, kind: int, identity: bytes = b"", linger: int = 0, patience: int = 0
+    ) -> tuple[Socket, int]:
         """A new bound socket, and its port.
+
+        Parameters
+        ----------
+        patience : int
+            Milliseconds after which a peer that is silent counts as gone; 0 to leave that to the
+            operating system.
 
         Raises
         ------
@@ -50,6 +58,10 @@ class Binder:
             The address cannot be bound; the text names it.
         """
         socket = new_socket(self._context, kind, identity=identity, linger=linger)
+        if patience:
+            interval = max(1, patience // 10)
+            socket.setsockopt(zmq.HEARTBEAT_IVL, interval)
+            socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, max(1, patience - interval))
         if self._interface.startswith("ipc:"):
             self._ipc_port += 1
             port = self._ipc_port
@@ -67,7 +79,10 @@ class Binder:
 
 
 class RequestEnds(NamedTuple):
-    """The sockets of who passes requests on: two ROUTERs, and one to the hub."""
+    """The sockets of who passes requests on: two ROUTERs, and one to the hub.
+
+    Of the tasks that take turns, the socket on the engines' side is a DEALER.
+    """
 
     clients: Socket
     engines: Socket
@@ -96,15 +111,25 @@ BROADCAST_OUT = b"sub_scheduler_0"
 _LINGER = 1000
 
 
-def open_channels(context: Context, interface: str, ports: Iterator[int]) -> Channels:
-    """Bind everything. The order decides which port each channel gets."""
+def open_channels(
+    context: Context, interface: str, ports: Iterator[int], task_turns: int | None = None
+) -> Channels:
+    """Bind everything. The order decides which port each channel gets.
+
+    Parameters
+    ----------
+    task_turns : int, optional
+        That tasks go to engines in turn, without a look at who is there, so that the socket has
+        to find out: milliseconds after which an engine that is silent gets no more.
+    """
     binder = Binder(context, interface, ports)
     engine: dict[str, Any] = {}
     client: dict[str, int] = {}
     queries, registration = binder.bind(zmq.ROUTER, linger=_LINGER)
     control_out, engine["control"] = binder.bind(zmq.ROUTER, CONTROL_OUT)
     mux_out, engine["mux"] = binder.bind(zmq.ROUTER, MUX_OUT)
-    task_out, engine["task"] = binder.bind(zmq.ROUTER, TASK_OUT)
+    task_kind = zmq.ROUTER if task_turns is None else zmq.DEALER
+    task_out, engine["task"] = binder.bind(task_kind, TASK_OUT, patience=task_turns or 0)
     output_in, engine["iopub"] = binder.bind(zmq.XSUB)
     ping, engine["hb_ping"] = binder.bind(zmq.PUB)
     pong, engine["hb_pong"] = binder.bind(zmq.ROUTER)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,8 @@ import msgspec
 import zmq
 
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import EngineNotice
+from ..protocol.messages import CancelRequest, EngineNotice
+from ..protocol.resources import format_resources
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from . import link, queries
@@ -43,6 +44,12 @@ class RecallReply(msgspec.Struct):
     returned: list[str] = []
 
 
+class CancelOutcomes(msgspec.Struct):
+    """An engine's answer to a ``cancel_request``: what became of each task; see `CancelReply`."""
+
+    outcomes: dict[str, str] = {}
+
+
 @dataclass(slots=True)
 class HubSockets:
     """The hub's ends of the controller's channels, bound or connected."""
@@ -58,6 +65,16 @@ class HubSockets:
     mux_relay: zmq.Socket[bytes]  # PAIR, as the next two; see `link`
     control_relay: zmq.Socket[bytes]
     scheduler: zmq.Socket[bytes]
+
+
+@dataclass(slots=True)
+class Leaving:
+    """An engine that is gone, before this is announced."""
+
+    #: Why, as far as is known yet.
+    reason: str
+    #: What waits for the announcement.
+    then: list[Callable[[], None]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -112,7 +129,7 @@ class Hub:
         self._observer = observer
         self._hearts = Hearts(max_misses)
         self._tokens = Tokens()
-        self._leaving: set[str] = set()
+        self._leaving: dict[str, Leaving] = {}
         self._loads: dict[int, LoadQuestion] = {}
         self._load_number = 0
         self._loop = asyncio.get_running_loop()
@@ -167,8 +184,10 @@ class Hub:
 
     def engine_ready(self, engine: Engine) -> None:
         """An engine can be reached: tell the scheduler, then the clients."""
-        self.log.info("Engine %d is ready", engine.id)
-        self._scheduler.send([link.encode(link.EngineJoined(engine.uuid, engine.id))])
+        declared = format_resources(engine.resources)
+        self.log.info("Engine %d is ready%s", engine.id, declared and f", with {declared}")
+        joined = link.EngineJoined(engine.uuid, engine.id, engine.resources)
+        self._scheduler.send([link.encode(joined)])
         self._hearts.watch(engine.uuid)
         notice = EngineNotice(engine.id, engine.uuid, engine.native)
         self.notify("registration_notification", notice)
@@ -184,17 +203,35 @@ class Hub:
 
     def engine_gone(self, engine: Engine, reason: str = "") -> None:
         """An engine died or left: tell everyone, once what it sent has arrived."""
-        if engine.uuid in self._leaving or self.registry.get(engine.uuid) is not engine:
+        if self.registry.get(engine.uuid) is not engine:
             return
-        self._leaving.add(engine.uuid)
+        if leaving := self._leaving.get(engine.uuid):
+            leaving.reason = leaving.reason or reason
+            return
+        self._leaving[engine.uuid] = Leaving(reason)
         self._hearts.forget(engine.uuid)
-        self._loop.call_later(DEATH_GRACE, self._announce_gone, engine, reason)
+        self._loop.call_later(DEATH_GRACE, self._announce_gone, engine)
 
-    def _announce_gone(self, engine: Engine, reason: str) -> None:
-        self._leaving.discard(engine.uuid)
+    def when_gone(self, uuid: str, then: Callable[[], None]) -> None:
+        """Call `then` when it has been announced that this engine is gone, which it is."""
+        engine = self.registry.get(uuid)
+        if engine is None:
+            then()
+            return
+        # its reason is on its way, or lost
+        self.engine_gone(engine)
+        self._leaving[uuid].then.append(then)
+
+    def _announce_gone(self, engine: Engine) -> None:
+        leaving = self._leaving.pop(engine.uuid)
         self.registry.remove(engine.uuid)
         if not engine.native:
             self._output.socket.unsubscribe(_goodbye(engine))
+        self._tell_gone(engine, leaving.reason)
+        for then in leaving.then:
+            then()
+
+    def _tell_gone(self, engine: Engine, reason: str) -> None:
         if not engine.ready:
             self.log.warning("Engine %d left before it was ready: %s", engine.id, reason or "?")
             return
@@ -249,15 +286,19 @@ class Hub:
         if message is None or not message.idents:
             return
         uuid = message.idents[0].decode(errors="replace")
-        if message.header.msg_type == "engine_ready":
-            self._reached(uuid, channel)
-        elif message.header.msg_type == "recall_reply":
-            try:
-                reply: RecallReply = message.read_content(RecallReply)
-            except ValueError as e:
-                self.log.warning("Dropped a message on the %s channel: %s", channel, e)
-                return
-            self._scheduler.send([link.encode(link.TasksReturned(uuid, reply.returned))])
+        try:
+            match message.header.msg_type:
+                case "engine_ready":
+                    self._reached(uuid, channel)
+                case "recall_reply":
+                    returned = message.read_content(RecallReply).returned
+                    self._scheduler.send([link.encode(link.TasksReturned(uuid, returned))])
+                case "cancel_reply":
+                    # of one that was refused, since the engine is gone, there is none
+                    if outcomes := message.read_content(CancelOutcomes).outcomes:
+                        self._scheduler.send([link.encode(link.TasksCancelled(uuid, outcomes))])
+        except ValueError as e:
+            self.log.warning("Dropped a message on the %s channel: %s", channel, e)
 
     def _reached(self, uuid: str, channel: str) -> None:
         if self.registry.reached(uuid, channel):
@@ -273,11 +314,18 @@ class Hub:
                 if engine := self.registry.get(uuid):
                     self.engine_gone(engine, "its connection to the controller broke")
             case link.RecallTasks(uuid, msg_ids):
-                request = self.session.message("recall_request", {"msg_ids": msg_ids})
-                self._control.send([uuid.encode(), *request])
+                self._ask_engine(uuid, "recall_request", {"msg_ids": msg_ids})
+            case link.CancelTasks(uuid, msg_ids):
+                self._ask_engine(uuid, "cancel_request", CancelRequest(msg_ids))
+            case link.ReplaceEngine(uuid, reason):
+                self._ask_engine(uuid, "replace_request", {"reason": reason})
             case link.Load() as load:
                 self._loads[load.number].balanced = load
                 self._check_load(load.number)
+
+    def _ask_engine(self, uuid: str, msg_type: str, content: Any) -> None:
+        """Ask an engine; `_on_report` hears its answer."""
+        self._control.send([uuid.encode(), *self.session.message(msg_type, content)])
 
     def ask_load(self, then: Callable[[link.Load, link.Load], None]) -> None:
         """Call `then` with what there is to do, directly and balanced."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..error import wrap_exception
@@ -56,8 +57,21 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
 
 def _register(hub: Hub, message: Message, reply: Reply) -> None:
     request = message.read_content(RegistrationRequest)
+    if request.replaces:
+        # clients see the old one leave before the new one comes, which gets its id
+        hub.when_gone(request.replaces, partial(_take_in, hub, request, reply))
+    else:
+        _take_in(hub, request, reply)
+
+
+def _take_in(hub: Hub, request: RegistrationRequest, reply: Reply) -> None:
     try:
-        engine = hub.registry.register(request.uuid, request.id, native=request.reports_ready)
+        engine = hub.registry.register(
+            request.uuid,
+            request.id,
+            native=request.reports_ready,
+            resources=request.resources,
+        )
     except RegistrationError as e:
         hub.log.error("Refused an engine: %s", e)
         reply("registration_reply", wrap_exception())

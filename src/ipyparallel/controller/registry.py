@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from ..protocol.resources import check_resources
 
 #: Channels on which an engine of this package reports that it can be reached.
 CHANNELS = frozenset(("mux", "task", "control"))
@@ -21,6 +24,8 @@ class Engine:
     native: bool
     unreached: set[str] = field(default_factory=lambda: set(CHANNELS))
     ready: bool = False
+    #: How much it has of what tasks may ask for, by name.
+    resources: dict[str, float] = field(default_factory=dict)
 
 
 class RegistrationError(ValueError):
@@ -55,7 +60,14 @@ class Registry:
         """The engine of that id, ready or coming."""
         return next((e for e in self._engines.values() if e.id == engine_id), None)
 
-    def register(self, uuid: str, requested: int | None = None, *, native: bool = False) -> Engine:
+    def register(
+        self,
+        uuid: str,
+        requested: int | None = None,
+        *,
+        native: bool = False,
+        resources: Mapping[str, float] | None = None,
+    ) -> Engine:
         """Take in an engine.
 
         Parameters
@@ -66,23 +78,29 @@ class Registry:
             The id it would like; given if free. Ids given by count are never given again.
         native : bool
             Whether it is of this package.
+        resources : mapping, optional
+            How much it has of what tasks may ask for, by name.
 
         Raises
         ------
         RegistrationError
-            The uuid is taken.
+            The uuid is taken, or the resources make no sense.
         """
         if uuid in self._engines:
             raise RegistrationError(f"uuid {uuid!r} in use")
         if not uuid:
             raise RegistrationError("an engine needs a uuid")
+        try:
+            known = check_resources(resources or {})
+        except (TypeError, ValueError) as e:
+            raise RegistrationError(str(e)) from None
         taken = {e.id for e in self._engines.values()}
         if requested is None or requested < 0 or requested in taken:
             while self._next_id in taken:
                 self._next_id += 1
             requested = self._next_id
             self._next_id += 1
-        engine = self._engines[uuid] = Engine(requested, uuid, native)
+        engine = self._engines[uuid] = Engine(requested, uuid, native, resources=known)
         return engine
 
     def reached(self, uuid: str, channel: str) -> bool:

@@ -10,7 +10,7 @@ how much each engine has to do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -26,13 +26,22 @@ from .agents import Agents, Handed
 from .direct_queues import DirectQueues
 from .serving import ServingThread
 
-#: Requests that an engine's agent gets, if it has one.
-_FOR_AGENTS = ("signal_request", "shutdown_request")
+#: Requests that an engine's agent gets, if it has one, instead of the engine.
+_INSTEAD = ("signal_request", "replace_request")
 
-_AGENT_DIED = (
-    "the agent of engine {uuid} died before it said whether the signal arrived; send it again"
-    " if it did not"
-)
+#: Requests that it gets as well.
+_AS_WELL = ("shutdown_request",)
+
+#: Requests that an engine cannot carry out: it is not asked if there is no agent.
+_ONLY_AGENTS = ("replace_request",)
+
+_AGENT_DIED = {
+    "signal_request": "the agent of engine {uuid} died before it said whether the signal arrived;"
+    " send it again if it did not",
+    "replace_request": "the agent of engine {uuid} died before it said whether it had killed it;"
+    " ask again if the engine is still there",
+}
+_AGENT_SILENT = dict.fromkeys(_INSTEAD, "the agent of engine {uuid} does not answer")
 
 
 class AgentReady(msgspec.Struct):
@@ -100,11 +109,11 @@ class RequestRelay:
         uuid = _text(engine)
         msg_type = message.header.msg_type
         # The agent sees to it that an engine ends, too, if it does not hear a shutdown_request.
-        heard = msg_type in _FOR_AGENTS and self._to_agent(uuid, message, frames)
-        if msg_type == "signal_request" and heard:
-            sent = True
-        else:
-            sent = self._send(engine, [client, *rest])
+        heard = msg_type in (*_INSTEAD, *_AS_WELL) and self._to_agent(uuid, message, frames)
+        if msg_type in _ONLY_AGENTS and not heard:
+            self._refuse(message, f"no agent stands for engine {uuid}, so it cannot be replaced")
+            return
+        sent = (heard and msg_type in _INSTEAD) or self._send(engine, [client, *rest])
         if not sent:
             self._refuse(message, f"engine {uuid} cannot be reached")
         elif msg_type not in COMM_MESSAGES:
@@ -119,9 +128,9 @@ class RequestRelay:
             self._agents.lost(agent)
             self._refuse_handed(self._handed.lost(agent), _AGENT_DIED)
             return False
-        if message.header.msg_type == "signal_request":
+        if message.header.msg_type in _INSTEAD:
             surplus = self._handed.add(agent, uuid, message)
-            self._refuse_handed(surplus, "the agent of engine {uuid} does not answer")
+            self._refuse_handed(surplus, _AGENT_SILENT)
         return True
 
     def _send(self, to: bytes, frames: list[Any]) -> bool:
@@ -196,12 +205,12 @@ class RequestRelay:
             )
         return len(message.idents) == 2
 
-    def _refuse_handed(self, requests: Iterable[Message], why: str) -> None:
-        """Answer what an agent was to answer; `why` names the engine as ``{uuid}``."""
+    def _refuse_handed(self, requests: Iterable[Message], why: Mapping[str, str]) -> None:
+        """Answer what an agent was to answer: for each type, with the engine as ``{uuid}``."""
         for request in requests:
             uuid = _text(request.idents[1])
             self._queues.replied(uuid, request.header.msg_id)
-            self._refuse(request, why.format(uuid=uuid))
+            self._refuse(request, why[request.header.msg_type].format(uuid=uuid))
 
     def _refuse(self, request: Message, why: str) -> None:
         """Tell a client that the engine it asked does not answer."""

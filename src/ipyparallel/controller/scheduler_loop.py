@@ -7,31 +7,43 @@ is never opened.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import zmq
 
-from ..error import ImpossibleDependency, describe_exception
-from ..protocol.messages import UNREADABLE, decode_reply_metadata, decode_task_metadata
-from ..protocol.session import Session, utc_date
-from ..scheduling.commands import Command, Deliver, Dispatch, Fail, Recall
-from ..scheduling.machine import LONG, TaskMachine
+from ..error import describe_exception
+from ..protocol.messages import (
+    UNREADABLE,
+    CancelReply,
+    CancelRequest,
+    EngineWaiting,
+    ReplyMetadata,
+    decode_reply_metadata,
+)
+from ..protocol.session import Message, Session, utc_date
+from ..scheduling.commands import (
+    Abort,
+    Answer,
+    Cancel,
+    Command,
+    Deliver,
+    Dispatch,
+    Fail,
+    Recall,
+    Replace,
+)
+from ..scheduling.machine import TaskMachine, Verdict
 from ..scheduling.state import Job
 from ..transport.sockets import send
 from . import link
 from .serving import ServingThread, drain
+from .submissions import Submission, SubmissionReader, Unacceptable
 
-
-class Submission(NamedTuple):
-    """What the machine carries for each job."""
-
-    client: bytes
-    header_frame: bytes
-    msg_type: str
-    #: The request as it came, the client's identity first.
-    frames: list[Any]
+#: What engines say to the scheduler itself.
+_REPORTS = ("engine_ready", "engine_waiting")
 
 
 class SchedulerLoop:
@@ -70,6 +82,7 @@ class SchedulerLoop:
         engines.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._hub = hub
         self._log = log
+        self._submissions = SubmissionReader()
         # The hub comes first: a client may know of an engine only after the hub said so here, and
         # its task must not come before. Then replies, which free engines.
         served = (
@@ -89,7 +102,11 @@ class SchedulerLoop:
             Dispatch: self._dispatch,
             Deliver: self._deliver,
             Fail: self._fail,
+            Abort: self._abort,
+            Answer: self._answer,
             Recall: self._recall,
+            Cancel: self._cancel,
+            Replace: self._replace,
         }
 
     def start(self) -> None:
@@ -101,12 +118,12 @@ class SchedulerLoop:
         self._thread.join()
 
     def _patience(self) -> int | None:
-        return int(LONG * 1000) if self._machine.needs_tick else None
+        seconds = self._machine.patience(time.monotonic())
+        return None if seconds is None else math.ceil(seconds * 1000)
 
     def _tick(self) -> None:
-        if self._machine.needs_tick:
-            self._machine.tick(time.monotonic())
-            self._obey()
+        self._machine.tick(time.monotonic())
+        self._obey()
 
     def _handle_hub(self, frames: list[Any]) -> None:
         self._on_hub(frames)
@@ -125,15 +142,17 @@ class SchedulerLoop:
     def _on_hub(self, frames: list[Any]) -> None:
         now = time.monotonic()
         match link.decode_for_scheduler(frames[0]):
-            case link.EngineJoined(uuid, engine_id):
-                self._machine.engine_joined(uuid, engine_id, now)
+            case link.EngineJoined(uuid, engine_id, resources):
+                self._machine.engine_joined(uuid, engine_id, now, resources)
             case link.EngineLeft(uuid, reason):
                 # what it sent before it died may be here already
                 while drain(self._engines, self._handle_engine):
                     pass
-                self._machine.engine_left(uuid, reason)
+                self._machine.engine_left(uuid, reason, now)
             case link.TasksReturned(uuid, msg_ids):
                 self._machine.returned(uuid, msg_ids, now)
+            case link.TasksCancelled(uuid, outcomes):
+                self._machine.cancelled(uuid, outcomes, now)
             case link.LoadRequest(number):
                 # what came before the question counts
                 drain(self._clients, self._handle_client)
@@ -144,7 +163,6 @@ class SchedulerLoop:
     def _on_client(self, frames: list[Any]) -> None:
         try:
             message = self._session.parse(frames)
-            metadata = decode_task_metadata(message.metadata_frame)
         except UNREADABLE as e:
             self._log.warning("Dropped a message on the task channel: %s", e)
             return
@@ -152,28 +170,38 @@ class SchedulerLoop:
             self._log.warning("Dropped a message on the task channel: not from a client")
             return
         header = message.header
-        submission = Submission(frames[0], message.header_frame, header.msg_type, frames)
-        job = Job(header.msg_id, frozenset(metadata.targets or ()), submission)
-        error: Exception
-        if header.msg_type != "apply_request":
-            # an engine might never answer, and would count as busy for ever
-            self._log.warning("Refused a task: %r is not an apply_request", header.msg_type)
-            error = ValueError(f"a balanced task is an apply_request, not {header.msg_type!r}")
-            self._fail(Fail(job, error))
-        elif metadata.after or metadata.follow:
-            error = ImpossibleDependency("this controller does not resolve dependencies")
-            self._fail(Fail(job, error))
-        elif header.msg_id in self._machine.jobs:
-            self._log.warning("Dropped a task: %s is the id of another", header.msg_id)
+        if header.msg_type == "cancel_request":
+            self._on_cancel(message)
+            return
+        try:
+            if header.msg_type != "apply_request":
+                # an engine might never answer, and would count as busy for ever
+                raise Unacceptable(f"a balanced task is an apply_request, not {header.msg_type!r}")
+            if header.msg_id in self._machine.jobs:
+                self._log.warning("Dropped a task: %s is the id of another", header.msg_id)
+                return
+            job = self._submissions.read(message, frames)
+        except Unacceptable as e:
+            self._log.warning("Refused a task: %s", e)
+            self._fail(Fail(self._submissions.refused(message, frames), e))
         else:
             self._machine.submitted(job, time.monotonic())
+
+    def _on_cancel(self, message: Message) -> None:
+        try:
+            request: CancelRequest = message.read_content(CancelRequest)
+        except ValueError as e:
+            self._log.warning("Refused a cancel_request: %s", e)
+            self._reply(message, "cancel_reply", describe_exception(e))
+        else:
+            self._machine.cancel(request.msg_ids, message, time.monotonic())
 
     def _on_engine(self, frames: list[Any]) -> None:
         try:
             message = self._session.parse(frames)
             uuid = frames[0].decode()
-            if message.header.msg_type == "engine_ready":
-                self._tell(link.EngineReached(uuid))
+            if message.header.msg_type in _REPORTS:
+                self._on_report(uuid, message)
                 return
             metadata = decode_reply_metadata(message.metadata_frame)
             parent = message.parent
@@ -187,7 +215,25 @@ class SchedulerLoop:
             )
             return
         seconds = metadata.elapsed if isinstance(metadata.elapsed, float) else -1.0
-        self._machine.finished(uuid, parent.msg_id, seconds, frames, time.monotonic())
+        now = time.monotonic()
+        if metadata.status == "ok":
+            self._machine.finished(uuid, parent.msg_id, seconds, frames, now)
+        else:
+            verdict = _verdict(metadata)
+            what = _what(message) if verdict is Verdict.UNMET else ""
+            self._machine.finished(uuid, parent.msg_id, seconds, frames, now, verdict, what)
+
+    def _on_report(self, uuid: str, message: Message) -> None:
+        """What an engine says to the scheduler itself."""
+        msg_type = message.header.msg_type
+        if msg_type == "engine_ready":
+            self._tell(link.EngineReached(uuid))
+            return
+        report: EngineWaiting = message.read_content(EngineWaiting)
+        if report.waiting:
+            self._machine.paused(uuid, report.msg_id, time.monotonic())
+        else:
+            self._machine.resumed(uuid, report.msg_id)
 
     # ---- commands
 
@@ -233,22 +279,34 @@ class SchedulerLoop:
         send(self._clients, [submission.client, uuid, *rest])
 
     def _fail(self, command: Fail) -> None:
-        submission: Submission = command.job.payload
-        engine = command.job.engine
+        engine = command.engine.uuid if command.engine is not None else ""
+        self._end(command.job, "error", describe_exception(command.error), engine)
+
+    def _abort(self, command: Abort) -> None:
+        self._end(command.job, "aborted", {"status": "aborted"})
+
+    def _end(self, job: Job, status: str, content: Any, engine: str = "") -> None:
+        submission: Submission = job.payload
         header = self._session.header(submission.msg_type.replace("_request", "_reply"))
-        metadata = {
-            "status": "error",
-            "engine": engine.uuid if engine is not None else "",
-            "date": utc_date(),
-            "output_count": 0,
-        }
+        metadata = {"status": status, "engine": engine, "date": utc_date(), "output_count": 0}
         frames = self._session.frame(
-            header,
-            describe_exception(command.error),
-            parent=submission.header_frame,
-            metadata=metadata,
+            header, content, parent=submission.header_frame, metadata=metadata
         )
         send(self._clients, [submission.client, *frames])
+
+    def _answer(self, command: Answer) -> None:
+        self._reply(command.request, "cancel_reply", CancelReply(command.outcomes))
+
+    def _reply(self, request: Message, msg_type: str, content: Any) -> None:
+        frames = self._session.message(msg_type, content, parent=request.header_frame)
+        send(self._clients, [*request.idents, *frames])
+
+    def _cancel(self, command: Cancel) -> None:
+        msg_ids = [job.msg_id for job in command.jobs]
+        self._tell(link.CancelTasks(command.engine.uuid, msg_ids))
+
+    def _replace(self, command: Replace) -> None:
+        self._tell(link.ReplaceEngine(command.engine.uuid, command.reason))
 
     def _recall(self, command: Recall) -> None:
         msg_ids = [job.msg_id for job in command.jobs]
@@ -264,3 +322,20 @@ class SchedulerLoop:
             {e.uuid: (list(e.running), e.completed) for e in machine.engines.values()},
             [job.msg_id for job in machine.jobs.values() if job.engine is None],
         )
+
+
+def _verdict(metadata: ReplyMetadata) -> Verdict:
+    if metadata.status == "aborted":
+        return Verdict.FAILED_FOR_GOOD
+    if not metadata.dependencies_met:
+        return Verdict.UNMET
+    return Verdict.FAILED if metadata.retryable is not False else Verdict.FAILED_FOR_GOOD
+
+
+def _what(message: Message) -> str:
+    """What an engine lacks, by its reply."""
+    try:
+        content = message.content()
+        return f"{content['ename']}: {content['evalue']}"
+    except (*UNREADABLE, KeyError, TypeError):
+        return ""

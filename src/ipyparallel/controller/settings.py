@@ -7,6 +7,9 @@ from traitlets.config import Configurable
 
 from ..scheduling.policies import POLICIES
 
+#: The scheme without a policy; see `pure_scheduler`.
+PURE = "pure"
+
 
 class HeartMonitor(Configurable):
     """How the hub listens to the engines' hearts."""
@@ -21,11 +24,17 @@ class TaskScheduler(Configurable):
     """How tasks are given to engines."""
 
     scheme_name = CaselessStrEnum(
-        sorted(POLICIES), "leastload", help="The rule by which an engine is chosen."
+        sorted([*POLICIES, PURE]),
+        "leastload",
+        help="The rule by which an engine is chosen. 'leastload': the one that has the least to"
+        " do; 'lru': the one used least recently; 'plainrandom': any; 'twobin': of two at random,"
+        " the one used less recently; 'weighted': of two at random, drawn by how little they have"
+        " to do, the one that has less; 'pure': one after the other, without a look at what they"
+        " do; no targets, dependencies, retries or time limits.",
     ).tag(config=True)
     hwm = Union(
         [Integer(min=0), CaselessStrEnum(["auto"])],
         default_value="auto",
         help="Most tasks that an engine may hold at a time; 0: any number; 'auto': several only"
-        " while its tasks are very short.",
+        " while its tasks are very short. Has no effect with the scheme 'pure'.",
     ).tag(config=True)

@@ -5,14 +5,18 @@ nothing, on whichever thread. So a third process stands by both::
 
                      pipe: born, died                      registration: deaths
         supervisor ──────────────────► agent ────────────────────────────────────► hub
-            │ forks                      │ ▲  control: signals for these engines
-            ▼                            │ └──────────────────────────────────── relay
-         engines ◄───────────────────────┘
-                     signals, by process
+            │     ◄─────────────────── │ ▲  control: requests for these engines
+            │ forks   pipe: orders     │ └───────────────────────────────────── relay
+            ▼                          │
+         engines ◄─────────────────────┘
+                   signals, by process
 
 It says on the control channel for which engines it stands; the controller's relay then sends it
 the signals that clients mean for these, and it answers in their names. A published controller
 does not know of agents: there an engine's own control thread serves signals, as well as it can.
+
+It is asked to replace engines, too: it kills them, and the supervisor finds the order to start
+others; see `orders`.
 
 It ends with the supervisor. If that was killed, the agent first sees to the engines.
 """
@@ -39,6 +43,7 @@ from ..transport.liveness import refused
 from ..transport.sockets import HUB, new_socket, receive, send
 from .control import STOP_GRACE
 from .engine_process import EngineProcess
+from .orders import Orders, Replace
 from .signals import parse_signal
 
 #: Seconds that an engine has to end when it is told to, before it is killed. It ends by itself,
@@ -95,6 +100,8 @@ class Agent:
         Where the controller is.
     pipe : int
         Read end of the pipe from the supervisor; its end is the end of that.
+    orders : Orders
+        The pipe to the supervisor.
     engines : iterable of Born
         Those that are there already, when this is not the first agent.
     deaths : iterable of Died
@@ -105,12 +112,14 @@ class Agent:
         self,
         info: EngineInfo,
         pipe: int,
+        orders: Orders,
         log: logging.Logger,
         *,
         engines: Iterable[Born] = (),
         deaths: Iterable[Died] = (),
     ) -> None:
         self._pipe = pipe
+        self._orders = orders
         self._log = log
         self._session = Session(info.key.encode(), signature_scheme=info.signature_scheme)
         self._engines: dict[str, EngineProcess] = {}
@@ -197,7 +206,10 @@ class Agent:
             self._expect_end(uuid, message)
             return
         try:
-            self._deliver(uuid, content, message)
+            if message.header.msg_type == "replace_request":
+                self._replace(uuid, content)
+            else:
+                self._deliver(uuid, content, message)
         except (TypeError, ValueError, OSError, EngineError) as e:
             self._log.warning("Refused a %s: %s", message.header.msg_type, e)
             self._reply(message, describe_exception(e))
@@ -208,11 +220,27 @@ class Agent:
         if "sig" not in content:
             raise ValueError("a signal_request must say which signal, as 'sig'")
         number = parse_signal(content["sig"])
-        engine = self._engines.get(uuid)
-        if engine is None or not engine.alive or not engine.send_signal(number):
+        if not self._living(uuid).send_signal(number):
             raise EngineError(f"engine {uuid} is gone")
         if number == signal.SIGTERM:
             self._expect_end(uuid, message)
+
+    def _replace(self, uuid: str, content: dict[str, Any]) -> None:
+        reason = content.get("reason")
+        if not isinstance(reason, str) or not reason:
+            raise ValueError("a replace_request must say why, as 'reason'")
+        engine = self._living(uuid)
+        if uuid in self._overdue:
+            raise EngineError(f"engine {uuid} is stopping")
+        # in this order: the supervisor has to know when it sees the death
+        self._orders.give(Replace(uuid, reason))
+        engine.send_signal(signal.SIGKILL)
+
+    def _living(self, uuid: str) -> EngineProcess:
+        engine = self._engines.get(uuid)
+        if engine is None or not engine.alive:
+            raise EngineError(f"engine {uuid} is gone")
+        return engine
 
     def _expect_end(self, uuid: str, message: Message) -> None:
         if uuid in self._engines:

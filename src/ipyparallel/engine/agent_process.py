@@ -13,6 +13,7 @@ from typing import NoReturn
 from ..protocol.connection import EngineInfo
 from .agent import IGNORED, Agent, Born, Died, Ended, ToAgent, encode
 from .forking import fork
+from .orders import Orders
 
 #: How often an agent is started again, over the life of a supervisor.
 _MAX_RESTARTS = 10
@@ -29,14 +30,21 @@ class AgentProcess:
     ----------
     info : EngineInfo
         Where the controller is.
+    orders : Orders
+        What it may order.
     inherited : callable
         Returns the descriptors of the supervisor that the agent must not hold.
     """
 
     def __init__(
-        self, info: EngineInfo, inherited: Callable[[], Iterable[int]], log: logging.Logger
+        self,
+        info: EngineInfo,
+        orders: Orders,
+        inherited: Callable[[], Iterable[int]],
+        log: logging.Logger,
     ) -> None:
         self._info = info
+        self._orders = orders
         self._inherited = inherited
         self._log = log
         self._engines: dict[str, Born] = {}
@@ -60,7 +68,12 @@ class AgentProcess:
             # it makes no garbage worth a look at all the memory that it shares
             gc.disable()
             Agent(
-                self._info, pipe, self._log, engines=self._engines.values(), deaths=self._deaths
+                self._info,
+                pipe,
+                self._orders,
+                self._log,
+                engines=self._engines.values(),
+                deaths=self._deaths,
             ).run()
             code = 0
         except Exception:  # noqa: BLE001  (this process ends here, whatever it was)

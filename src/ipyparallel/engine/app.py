@@ -18,6 +18,7 @@ from ..application import BaseParallelApplication, base_aliases, base_flags
 from ..error import EngineError
 from ..protocol import connection
 from ..protocol.connection import EngineInfo
+from ..util.resources import Resources, check_number, resources_of
 from .current import bind_kernel
 from .supervisor import Birth, Supervisor
 
@@ -35,6 +36,7 @@ _ALIASES = {
     "location": "IPEngine.location",
     "c": "IPEngine.startup_command",
     "s": "IPEngine.startup_script",
+    "resources": "IPEngine.resources",
 }
 
 #: Under the names that others import.
@@ -90,6 +92,12 @@ class IPEngine(BaseParallelApplication):
         config=True
     )
 
+    resources = Resources(
+        help="How much each engine has of what tasks may ask for: a dict of names and numbers, on"
+        " the command line 'gpu=1,mem=16'. With -n, also a list of dicts, one for each engine; on"
+        " the command line as JSON. Which of them gets which id is not determined.",
+    ).tag(config=True)
+
     @property
     def kernel(self) -> IPythonParallelKernel | None:
         """The kernel of this engine process: ``%matplotlib`` and ``%gui`` look for it here."""
@@ -105,6 +113,7 @@ class IPEngine(BaseParallelApplication):
         from . import engine as _  # noqa: F401
 
         try:
+            check_number(self.resources, self.n)
             startup = self._startup_code()
             info = self.find_connection_info()
         except (OSError, ValueError) as e:
@@ -160,12 +169,16 @@ class IPEngine(BaseParallelApplication):
     def _run_engine(self, info: EngineInfo, startup: str, birth: Birth) -> int:
         from .engine import Engine
 
+        place = birth.place
+        requested = self.id if self.n == 1 else None
         engine = Engine(
             info,
             birth.uuid,
             profile=self.profile_path,
             log=self.log,
-            engine_id=self.id if self.n == 1 else None,
+            engine_id=place.engine_id if place.replaces else requested,
+            replaces=place.replaces,
+            resources=resources_of(self.resources, place.index),
             timeout=self.timeout,
             parent=self,
             lifeline=birth.lifeline,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -57,6 +57,10 @@ class Engine:
         Profile folder, for IPython.
     engine_id : int, optional
         The id to ask for.
+    replaces : str
+        Uuid of the engine, which is dead, that had this id.
+    resources : mapping, optional
+        How much it has of what tasks may ask for, by name.
     timeout : float
         Seconds to wait for the controller.
     parent : Configurable, optional
@@ -81,6 +85,8 @@ class Engine:
         profile: Path,
         log: logging.Logger,
         engine_id: int | None = None,
+        replaces: str = "",
+        resources: Mapping[str, float] | None = None,
         timeout: float = 5.0,
         parent: Configurable | None = None,
         lifeline: int | None = None,
@@ -98,6 +104,8 @@ class Engine:
         self._profile = profile
         self._log = log
         self._requested_id = engine_id
+        self._replaces = replaces
+        self._resources = dict(resources or {})
         self._timeout = timeout
         self._parent = parent
         self._lifeline = lifeline
@@ -133,7 +141,13 @@ class Engine:
             sockets.registration,
             self._session.message(
                 "registration_request",
-                RegistrationRequest(self._uuid, self._requested_id, reports_ready=True),
+                RegistrationRequest(
+                    self._uuid,
+                    self._requested_id,
+                    reports_ready=True,
+                    resources=self._resources,
+                    replaces=self._replaces,
+                ),
             ),
         )
         # while the controller answers
@@ -267,7 +281,11 @@ class Engine:
     def _announce(self, control: ControlThread) -> None:
         """Tell the controller on every channel that this engine can be reached there."""
         self._requests.direct.send([HUB, *self._session.message("engine_ready")])
-        self._requests.tasks.send(self._session.message("engine_ready"))
+        # not before: what passes tasks on without a look gives them to whoever is connected
+        self._requests.tasks.socket.connect(self._url(self._info.task))
+        # with the uuid, which that does not add
+        ready = [HUB, self._uuid.encode(), *self._session.message("engine_ready")]
+        self._requests.tasks.send(ready)
         control.send([HUB, *self._session.message("engine_ready")])
         self._log.info("Engine %d is ready", self.id)
 

@@ -3,7 +3,8 @@
 It imports all that an engine needs once; an engine then begins with a fork, which costs a
 fraction of an import, and shares that memory. So that it can fork at any time, it has no threads,
 no sockets and no event loop: it sleeps in ``waitpid``. What has to do with the network is done by
-its `agent`, which it forks first.
+its `agent`, which it forks first. When an engine dies that the agent was asked to replace, another
+is forked for its place; see `orders`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from ..protocol.connection import EngineInfo
@@ -25,11 +26,24 @@ from ..protocol.session import new_id
 from .agent import Born, Died, Ended
 from .agent_process import AgentProcess
 from .forking import fork, handle_signals
+from .orders import Orders
 from .signals import signal_name
 
 #: Seconds that engines have to end when they are told to, before they are killed. Less than the
 #: launcher gives the supervisor, which has to report them then.
 STOP_TIMEOUT = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """What stays the same when an engine is replaced, and what the next one has to know of it."""
+
+    #: Which of the supervisor's engines it is, from 0.
+    index: int
+    #: The id that the engine before it had; None if there was none.
+    engine_id: int | None = None
+    #: Uuid of that engine.
+    replaces: str = ""
 
 
 @dataclass
@@ -38,6 +52,7 @@ class Child:
 
     pid: int
     uuid: str
+    place: Place
     #: Read end of a pipe on which the engine tells its id.
     status: int
 
@@ -55,6 +70,7 @@ class Birth:
     """What a new engine process gets from its supervisor."""
 
     uuid: str
+    place: Place
     #: Readable when the supervisor has died.
     lifeline: int
     #: Write end of the pipe that tells the supervisor the engine's id.
@@ -81,10 +97,13 @@ class Supervisor:
         self._log = log
         self._children: dict[int, Child] = {}
         self._stopping = False
-        #: Of the first engine that failed; 0 as long as none has.
+        #: Of the first engine that failed, and was not to be replaced; 0 as long as none has.
         self.exit_code = 0
         self._lifeline, self._lifeline_end = os.pipe()
-        self._agent = AgentProcess(info, self._descriptors, log)
+        self._orders = Orders()
+        #: Of engines that are to be replaced, by uuid: why.
+        self._replacing: dict[str, str] = {}
+        self._agent = AgentProcess(info, self._orders, self._descriptors, log)
 
     def start(self, n: int) -> None:
         """Fork so many engines."""
@@ -101,20 +120,37 @@ class Supervisor:
             }
         )
         self._agent.start()
-        for _ in range(n):
+        for index in range(n):
             if not self._stopping:
-                self._fork()
+                self._fork(Place(index))
 
     def wait(self) -> None:
         """Watch the engines until none is left, and all deaths have been reported."""
         while self._children:
             pid, status = os.waitpid(-1, 0)
+            self._take_orders()
             child = self._children.pop(pid, None)
             if child is not None:
                 self._on_death(child, status)
             elif pid == self._agent.pid:
                 self._agent.ended()
+                self._finish_orders()
         self._agent.finish()
+
+    # ---- orders
+
+    def _take_orders(self) -> None:
+        living = {child.uuid for child in self._children.values()}
+        for order in self._orders.take():
+            if order.uuid in living:
+                self._replacing[order.uuid] = order.reason
+
+    def _finish_orders(self) -> None:
+        """Kill whom an agent wanted to kill that died in between."""
+        for pid, child in self._children.items():
+            if child.uuid in self._replacing:
+                # it may be dead, but was not waited for: the number is still its own
+                os.kill(pid, signal.SIGKILL)
 
     # ---- signals, between two instructions of `wait`
 
@@ -140,19 +176,22 @@ class Supervisor:
 
     # ---- birth and death
 
-    def _fork(self) -> None:
+    def _fork(self, place: Place) -> None:
         uuid = new_id()
         status, status_end = os.pipe()
         os.set_blocking(status, False)
-        pid = fork([*self._descriptors(), status])
+        pid = fork([*self._descriptors(), *self._orders.ends, status])
         if pid == 0:
-            self._become_engine(Birth(uuid, self._lifeline, status_end))
+            self._become_engine(Birth(uuid, place, self._lifeline, status_end))
         os.close(status_end)
-        self._children[pid] = Child(pid, uuid, status)
+        self._children[pid] = Child(pid, uuid, place, status)
         self._agent.tell(Born(uuid, pid))
+        if self._stopping:
+            # since a moment ago, when this one was not yet among those that were told
+            os.kill(pid, signal.SIGTERM)
 
     def _descriptors(self) -> list[int]:
-        """What a new child must not hold."""
+        """What no new child must hold."""
         pipes = [self._lifeline_end, *(child.status for child in self._children.values())]
         return [*pipes, self._agent.pipe] if self._agent.pipe >= 0 else pipes
 
@@ -177,16 +216,28 @@ class Supervisor:
         engine_id = child.read_id()
         os.close(child.status)
         reason = describe_death(status)
+        why_replaced = self._replacing.pop(child.uuid, None)
         name = f"Engine {engine_id}" if engine_id is not None else "An engine that was starting"
         code = os.waitstatus_to_exitcode(status)
         if self._stopping and code == 0:
             self._log.debug("%s has stopped", name)
             self._agent.tell(Ended(child.uuid))
             return
-        self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
-        level = logging.INFO if code == 0 else logging.ERROR
+        # one that was still starting dies of what it is told
+        obeyed = self._stopping and code == -signal.SIGTERM
+        if why_replaced is None and not obeyed:
+            self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
+        if why_replaced is not None and code == -signal.SIGKILL:
+            # and it did not die of something else just before
+            reason = why_replaced
+        level = logging.INFO if code == 0 or obeyed else logging.ERROR
         self._log.log(level, "%s (pid %d) is gone: %s", name, child.pid, reason)
         self._agent.tell(Died(child.uuid, engine_id, reason))
+        if why_replaced is not None and not self._stopping:
+            self._log.info("Starting another engine in its place")
+            if engine_id is None:
+                engine_id = child.place.engine_id
+            self._fork(replace(child.place, engine_id=engine_id, replaces=child.uuid))
 
 
 def describe_death(status: int) -> str:

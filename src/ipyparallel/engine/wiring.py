@@ -1,4 +1,4 @@
-"""An engine's sockets: one a channel, all connected to the controller."""
+"""An engine's sockets: one a channel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ _LINGER = 2000
 
 @dataclass
 class EngineSockets:
-    """See the module's text. All but `monitor` bear the engine's uuid."""
+    """See the module's text. All but `monitor` bear the engine's uuid.
+
+    `tasks` is not connected yet: an engine that is can get tasks, so that has to wait until it is
+    ready.
+    """
 
     context: zmq.Context[Socket]
     registration: Socket
@@ -54,7 +58,6 @@ def connect(info: EngineInfo, interface: str, uuid: str) -> EngineSockets:
     registration.connect(f"{interface}:{info.registration}")
     direct, tasks, control = dealer(), dealer(), dealer()
     direct.connect(f"{interface}:{info.mux}")
-    tasks.connect(f"{interface}:{info.task}")
     control.connect(f"{interface}:{info.control}")
     output = new_socket(context, zmq.XPUB, identity=identity, linger=_LINGER)
     output.connect(f"{interface}:{info.iopub}")

@@ -69,6 +69,7 @@ _OWN_ERRORS = {
     cls.__name__: cls
     for cls in (
         local.ControllerLost,
+        local.DependencyTimeout,
         local.EngineError,
         local.ImpossibleDependency,
         local.InvalidDependency,

@@ -21,6 +21,20 @@ class Recall(NamedTuple):
     jobs: tuple[Job, ...]
 
 
+class Cancel(NamedTuple):
+    """Ask the engine not to run these jobs, and to interrupt the one of them that runs."""
+
+    engine: Engine
+    jobs: tuple[Job, ...]
+
+
+class Replace(NamedTuple):
+    """Kill the engine, and start another in its place."""
+
+    engine: Engine
+    reason: str
+
+
 class Deliver(NamedTuple):
     """Give the engine's reply to the client of the job."""
 
@@ -33,6 +47,21 @@ class Fail(NamedTuple):
 
     job: Job
     error: Exception
+    #: Where it was, if it was on an engine.
+    engine: Engine | None = None
 
 
-Command = Dispatch | Recall | Deliver | Fail
+class Abort(NamedTuple):
+    """Tell the client of the job that it was not run, as was asked."""
+
+    job: Job
+
+
+class Answer(NamedTuple):
+    """Tell who asked to cancel tasks where each of them was."""
+
+    request: Any
+    outcomes: dict[str, str]
+
+
+Command = Dispatch | Recall | Cancel | Replace | Deliver | Fail | Abort | Answer

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Set
+from collections.abc import Mapping
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .terms import PLAIN, Amounts, Terms
+
+if TYPE_CHECKING:
+    from .graph import Waits
+    from .lines import Line
 
 
 class Phase(Enum):
-    """Where a job is. It moves forward, but for a recalled one, which waits again."""
+    """Where a job is. It may go back from SENT to WAITING, and from WAITING to BLOCKED."""
 
+    #: Other tasks must end first.
+    BLOCKED = "blocked"
+    #: It could run, and waits for an engine.
     WAITING = "waiting"
     SENT = "sent"
     ENDED = "ended"
+
+
+class Owner:
+    """Whose turn a job takes: a client, with all that its tasks submit."""
+
+    __slots__ = ("jobs", "name", "turn")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        #: How many of its jobs have not ended.
+        self.jobs = 0
+        #: When a job of this owner was sent last, by a count of all that were sent.
+        self.turn = 0
 
 
 class Job:
@@ -23,33 +44,74 @@ class Job:
     ----------
     msg_id : str
         Id of the request.
-    targets : set of str
-        Engines (uuids) that may run it; empty for any.
+    terms : Terms
+        What its submitter asked for.
+    owner : str
+        Name of the client whose turn it takes.
     payload : object
         Carried for who drives the machine: the message itself.
     """
 
     __slots__ = (
+        "allowed",
         "attempt",
+        "avoided",
+        "begun",
+        "cancelled",
+        "deadline",
         "engine",
+        "expired",
+        "line",
         "msg_id",
+        "overdue",
+        "owner",
+        "owner_name",
         "payload",
         "phase",
+        "retries",
         "sent_at",
         "sequence",
-        "targets",
+        "terms",
+        "unmet",
+        "waits",
     )
 
-    def __init__(self, msg_id: str, targets: Set[str] = frozenset(), payload: Any = None) -> None:
+    def __init__(
+        self, msg_id: str, terms: Terms = PLAIN, owner: str = "", payload: Any = None
+    ) -> None:
         self.msg_id = msg_id
-        self.targets = targets
+        self.terms = terms
+        self.owner_name = owner
         self.payload = payload
         self.phase = Phase.WAITING
+        self.owner: Owner | None = None
         self.engine: Engine | None = None
+        #: The line it stands in while it is WAITING.
+        self.line: Line | None = None
+        #: What it waits for while it is BLOCKED.
+        self.waits: Waits | None = None
         self.sequence = 0
+        self.retries = terms.retries
+        #: Engines (uuids) that may run it; empty for any. Fewer than its targets once it is known
+        #: where those ran that it follows.
+        self.allowed = terms.targets
+        #: Engines where it has failed: another one is to try it, if there is one.
+        self.avoided: frozenset[str] = frozenset()
+        #: Engines that lack what it requires.
+        self.unmet: frozenset[str] = frozenset()
         #: How many times it has been sent to an engine.
         self.attempt = 0
         self.sent_at = 0.0
+        #: When something is to happen to it, if it is still where it is; see `Timers`.
+        self.deadline = 0.0
+        #: Whether its client does not want it any more.
+        self.cancelled = False
+        #: Whether it may be running: it is the first on its engine; kept of jobs whose time counts.
+        self.begun = False
+        #: Whether it has waited longer than it may.
+        self.expired = False
+        #: Whether it has run longer than it may.
+        self.overdue = False
 
     def __repr__(self) -> str:
         return f"<Job {self.msg_id} {self.phase.value}>"
@@ -60,40 +122,75 @@ class Engine:
 
     __slots__ = (
         "completed",
+        "condemned",
         "duration",
+        "free",
         "id",
         "limit",
+        "lines",
+        "number",
+        "paused",
         "recalling",
+        "resources",
         "running",
         "uuid",
-        "waiting",
     )
 
-    def __init__(self, uuid: str, engine_id: int, limit: float) -> None:
+    def __init__(
+        self, uuid: str, engine_id: int, limit: float, resources: Mapping[str, float] | None = None
+    ) -> None:
         self.uuid = uuid
         self.id = engine_id
         #: How many tasks it may hold at a time; infinite for no limit.
         self.limit = limit
+        #: Which engine it was that joined, counted from 1.
+        self.number = 0
         #: What it holds, in the order in which it will run them.
         self.running: dict[str, Job] = {}
-        #: Jobs that wait for this engine or a few others, and may not run elsewhere; by message
-        #: id, in the order of submission.
-        self.waiting: OrderedDict[str, Job] = OrderedDict()
+        #: Those of these that wait for tasks they have submitted; others may run meanwhile.
+        self.paused: set[Job] = set()
+        #: The lines of jobs that may run here.
+        self.lines: dict[Line, None] = {}
         self.completed = 0
         #: Seconds its recent tasks took, averaged; negative as long as nothing is known.
         self.duration = -1.0
         #: Whether it was asked to give back jobs, and has not answered yet.
         self.recalling = False
+        #: Whether it is to be killed, since what it runs does not end.
+        self.condemned = False
+        self.resources = dict(resources or {})
+        #: What of its resources is not taken by the jobs it holds.
+        self.free = dict(self.resources)
 
     @property
     def load(self) -> int:
-        """How many tasks it holds."""
-        return len(self.running)
+        """How many tasks it holds, but for those that wait for others."""
+        return len(self.running) - len(self.paused)
 
     @property
     def full(self) -> bool:
         """Whether it may get no more: it holds as many as it may, or was asked some back."""
-        return len(self.running) >= self.limit or self.recalling
+        return (
+            len(self.running) - len(self.paused) >= self.limit or self.recalling or self.condemned
+        )
+
+    @property
+    def head(self) -> Job | None:
+        """The job that it runs now, as far as can be told."""
+        return next((job for job in self.running.values() if job not in self.paused), None)
+
+    def could_run(self, amounts: Amounts) -> bool:
+        """Whether it has these resources, free or not."""
+        return all(self.resources.get(name, 0) >= amount for name, amount in amounts)
+
+    def can_run(self, amounts: Amounts) -> bool:
+        """Whether it has these resources free."""
+        return all(self.free.get(name, 0) >= amount for name, amount in amounts)
+
+    def occupy(self, amounts: Amounts, sign: int = 1) -> None:
+        """A job takes these resources, or, with sign -1, gives them back."""
+        for name, amount in amounts:
+            self.free[name] = self.free.get(name, 0) - sign * amount
 
     def __repr__(self) -> str:
         return f"<Engine {self.id} load={self.load}/{self.limit}>"

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from traitlets import TraitError
 
 from ipyparallel.cluster import cluster as cluster_module
 from ipyparallel.cluster.cluster import Cluster
@@ -41,6 +42,7 @@ def test_the_cluster_file(new_cluster):
         "delay": 0.0,
         "n": 2,
         "profile_dir": cluster.profile_dir,
+        "resources": {},
         "class": "ipyparallel.cluster.cluster.Cluster",
     }
     assert d["controller"]["class"] == "fake_launchers.FakeController"
@@ -105,6 +107,33 @@ def test_several_engine_sets(new_cluster):
     assert cluster.engines[second].n == 3
     with pytest.raises(KeyError, match="No engine set '7'"):
         cluster.stop_engines_sync("7")
+
+
+EACH = [{"gpu": 1}, {}, {"gpu": 2}]
+
+
+def test_resources_go_to_the_engines_and_stay_with_them(new_cluster):
+    cluster = new_cluster(resources="gpu=1 mem=0.5").start_cluster_sync()
+    assert cluster.engine_set.resources == {"gpu": 1, "mem": 0.5}
+    own = cluster.start_engines_sync(n=3, engine_set_id="own", resources=EACH)
+    again = Cluster.from_file(cluster.cluster_file)
+    assert again.to_dict() == cluster.to_dict()
+    assert again.resources == {"gpu": 1, "mem": 0.5}
+    assert again.engines[own].resources == EACH
+    again.restart_engines_sync(own)
+    assert again.engines[own].resources == EACH
+
+
+def test_the_resources_of_each_say_how_many_engines(new_cluster):
+    cluster = new_cluster(resources=EACH, n=None).start_cluster_sync()
+    assert cluster.engine_set.n == 3
+    with pytest.raises(ValueError, match=r"resources of 3 engines are given, .*there are to be 2"):
+        new_cluster(resources=EACH, n=2, cluster_id="y").start_cluster_sync()
+
+
+def test_wrong_resources_are_named(new_cluster):
+    with pytest.raises(TraitError, match=r"Cluster\.resources: .*'x', of 'gpu', is not a number"):
+        new_cluster(resources={"gpu": "x"})
 
 
 def test_single_engines_are_not_for_the_cluster(new_cluster):

@@ -5,6 +5,7 @@ from traitlets.config import Config
 
 from ipyparallel.cluster.launchers import local
 from ipyparallel.cluster.launchers.local import LocalControllerLauncher, LocalEngineSetLauncher
+from ipyparallel.engine.app import IPEngine
 from ipyparallel.protocol import profiles
 
 pytestmark = pytest.mark.skipif(local.WINDOWS, reason="ipc is for POSIX")
@@ -61,6 +62,19 @@ def test_a_supervisor_is_told_how_many_engines(folder):
     launcher = LocalEngineSetLauncher(profile_dir=str(folder), engine_cmd=["e"], n=3)
     assert launcher.args == ["e", "-n", "3"]
     assert launcher.waits_for_connection_file
+
+
+@pytest.mark.parametrize("resources", [{"gpu": 1}, [{"gpu": 1}, {}, {"a b": 0.5}]])
+def test_a_supervisor_is_told_what_its_engines_have(folder, resources):
+    launcher = LocalEngineSetLauncher(profile_dir=str(folder), n=3, resources=resources)
+    app = IPEngine()
+    app.parse_command_line(launcher.args[len(launcher.engine_cmd) :])
+    assert app.resources == resources
+    assert LocalEngineSetLauncher(profile_dir=str(folder), engine_cmd=["e"]).args == [
+        "e",
+        "-n",
+        "1",
+    ]
 
 
 def test_each_start_has_a_log_of_its_own(folder):

@@ -53,6 +53,17 @@ def test_an_engine_without_uuid_is_refused(registry):
         registry.register("")
 
 
+def test_resources_are_kept(registry):
+    assert registry.register("a", resources={"gpu": 1}).resources == {"gpu": 1}
+    assert registry.register("b").resources == {}
+
+
+def test_an_engine_whose_resources_make_no_sense_is_refused(registry):
+    with pytest.raises(RegistrationError, match="-1, of 'gpu', is not finite and at least 0"):
+        registry.register("a", resources={"gpu": -1})
+    assert "a" not in registry
+
+
 def test_an_engine_of_ours_is_ready_when_reached_on_every_channel(registry):
     engine = registry.register("a", native=True)
     assert registry.coming == [engine]

@@ -10,13 +10,14 @@ KILLED_AT_THE_END = """
 import logging, os, signal
 from ipyparallel.engine.agent import Died
 from ipyparallel.engine.agent_process import AgentProcess
+from ipyparallel.engine.orders import Orders
 from ipyparallel.protocol.connection import EngineInfo
 
 info = EngineInfo(
     key="k", interface="tcp://127.0.0.1", location="127.0.0.1", registration=9, control=9,
     mux=9, task=9, iopub=9, hb_ping=9, hb_pong=9,
 )
-agent = AgentProcess(info, lambda: [agent.pipe], logging.getLogger())
+agent = AgentProcess(info, Orders(), lambda: [agent.pipe], logging.getLogger())
 agent.start()
 first = agent.pid
 agent.tell(Died("uuid", 0, "it was killed"))

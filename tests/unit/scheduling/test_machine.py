@@ -10,6 +10,7 @@ from ipyparallel.scheduling.commands import Deliver, Dispatch, Fail, Recall
 from ipyparallel.scheduling.machine import LONG, TaskMachine
 from ipyparallel.scheduling.policies import LeastLoad
 from ipyparallel.scheduling.state import Job
+from ipyparallel.scheduling.terms import Terms
 
 SHORT = 0.0001
 
@@ -32,7 +33,7 @@ class Driver:
                 return f"{job.msg_id}>{engine.uuid}"
             case Deliver(job, reply):
                 return f"{job.msg_id}={reply}"
-            case Fail(job, error):
+            case Fail(job, error, _):
                 return f"{job.msg_id}!{type(error).__name__}"
             case Recall(engine, jobs):
                 return f"{engine.uuid}<{','.join(job.msg_id for job in jobs)}"
@@ -42,12 +43,12 @@ class Driver:
         return self.take()
 
     def leave(self, uuid, reason=""):
-        self.machine.engine_left(uuid, reason)
+        self.machine.engine_left(uuid, reason, self.now)
         return self.take()
 
     def submit(self, msg_ids, targets=""):
         for msg_id in msg_ids:
-            self.machine.submitted(Job(msg_id, frozenset(targets)), self.now)
+            self.machine.submitted(Job(msg_id, Terms(frozenset(targets))), self.now)
         return self.take()
 
     def finish(self, uuid, msg_id, seconds=SHORT):
@@ -128,7 +129,7 @@ def test_the_id_of_a_task_that_has_ended_may_be_used_again():
 def test_tasks_on_an_engine_that_dies_fail_and_say_why():
     driver = Driver(hwm=2, engines="a")
     driver.submit("123")
-    driver.machine.engine_left("a", "killed by SIGKILL")
+    driver.machine.engine_left("a", "killed by SIGKILL", 0.0)
     first, second = driver.machine.take()
     assert (first.job.msg_id, second.job.msg_id) == ("1", "2")
     assert type(first.error) is EngineError
@@ -184,7 +185,7 @@ def test_first_come_first_served_between_restricted_and_other_tasks():
 
 def test_a_task_for_engines_that_are_not_there_fails_at_once():
     driver = Driver(engines="a")
-    driver.machine.submitted(Job("1", frozenset(("x", "y"))), 0.0)
+    driver.machine.submitted(Job("1", Terms(frozenset(("x", "y")))), 0.0)
     (fail,) = driver.machine.take()
     assert type(fail.error) is ImpossibleDependency
     assert str(fail.error).endswith("task 1 is restricted to is there (any more): x, y")
@@ -217,7 +218,7 @@ def test_tasks_that_ended_elsewhere_are_not_kept_for_a_busy_engine():
     for number in range(100):
         payload = Payload()
         payloads.add(payload)
-        driver.machine.submitted(Job(f"short-{number}", frozenset("ab"), payload), 0.0)
+        driver.machine.submitted(Job(f"short-{number}", Terms(frozenset("ab")), "", payload), 0.0)
     del payload
     assert len(payloads) == 100
     driver.finish("b", "2")
@@ -268,7 +269,7 @@ def test_nothing_is_asked_back_while_all_engines_are_busy():
 def test_a_given_limit_is_obeyed_without_asking_back(hwm):
     driver = Driver(hwm=hwm, engines="ab")
     driver.submit("123", targets="a")
-    assert not driver.machine.needs_tick
+    assert driver.machine.patience(driver.now) is None
     assert driver.tick(10 * LONG) == []
 
 
@@ -323,6 +324,6 @@ def test_an_engine_that_held_up_others_loses_its_trust():
 
 def test_time_matters_only_while_an_engine_holds_several():
     driver = queued("ab", "12")
-    assert driver.machine.needs_tick
+    assert driver.machine.patience(driver.now) == LONG
     driver.finish("a", "1")
-    assert not driver.machine.needs_tick
+    assert driver.machine.patience(driver.now) is None

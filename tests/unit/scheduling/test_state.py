@@ -9,7 +9,7 @@ from ipyparallel.scheduling.state import Engine, Job, Phase
 
 def test_a_new_job_waits_for_any_engine():
     job = Job("a_1", payload="frames")
-    assert (job.phase, job.engine, job.targets, job.payload) == (
+    assert (job.phase, job.engine, job.allowed, job.payload) == (
         Phase.WAITING,
         None,
         frozenset(),

@@ -30,6 +30,7 @@ from ...serialize.pickler import deserialize, user_namespace
 from .comms import CommRelay
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
+from .pure import may_have_died, maybe_lost
 from .recording import Recorder
 from .resolving import resolve
 from .tasks import MessageFuture, TaskTable
@@ -48,10 +49,17 @@ class Dispatcher:
         Kept up to date.
     on_shutdown : callable
         Called when the controller says that it stops, or is found to be gone.
+    pure : bool
+        Whether the task scheduler does not know which engine has a task; see `pure`.
     """
 
     def __init__(
-        self, session: Session, engines: EngineTable, on_shutdown: Callable[[str], None]
+        self,
+        session: Session,
+        engines: EngineTable,
+        on_shutdown: Callable[[str], None],
+        *,
+        pure: bool = False,
     ) -> None:
         self.tasks = TaskTable()
         #: Why nothing can be submitted any more; empty while it can.
@@ -60,6 +68,7 @@ class Dispatcher:
         self._session = session
         self._engines = engines
         self._on_shutdown = on_shutdown
+        self._pure = pure
         #: Takes what belongs to widgets; None outside of an IPython kernel.
         self.comms: CommRelay | None = None
         self.recorder = Recorder()
@@ -243,10 +252,13 @@ class Dispatcher:
     def _engine_gone(self, notice: EngineNotice) -> None:
         with self.tasks.lock:
             failed = self.tasks.on_engine(notice.uuid)
-            for task in failed:
+            maybe = maybe_lost(self.tasks, notice.id) if self._pure else []
+            for task in (*failed, *maybe):
                 self.tasks.end(task.msg_id)
         for task in failed:
             _fail(task, engine_died(notice.id, task.msg_id, notice.reason))
+        for task in maybe:
+            _fail(task, may_have_died(task, notice))
         for task in self.tasks.known():
             if task.reply_metadata and task.reply_metadata.engine == notice.uuid:
                 _end_output(task)  # the rest of it went with the engine

@@ -55,7 +55,9 @@ class Messenger:
         self.engines = EngineTable()
         self.history = History(self.session.id_prefix)
         self._functions = PickledFunctions()
-        self._dispatcher = Dispatcher(self.session, self.engines, on_lost)
+        self._dispatcher = Dispatcher(
+            self.session, self.engines, on_lost, pure=info.task_scheme == "pure"
+        )
         kernel = kernel_here()
         self._comms = CommRelay(kernel, self) if kernel is not None else None
         self._dispatcher.comms = self._comms

@@ -14,6 +14,7 @@ from typing import Any
 from traitlets import Float, Integer, List, Unicode
 
 from ...protocol import connection
+from ...util.resources import Resources
 from .base import BaseLauncher
 
 ipcontroller_cmd_argv = [sys.executable, "-m", "ipyparallel.controller"]
@@ -126,6 +127,10 @@ class EngineLauncher(BaseLauncher):
     ).tag(config=True)
     engine_args = List(Unicode(), help="Arguments for the engines.").tag(config=True)
     n = Integer(1, help="How many engines.").tag(config=True, to_dict=True)
+    resources = Resources(
+        help="How much each engine has of what tasks may ask for: a dict, or a list of them, one"
+        " for each engine; see `Cluster.resources`.",
+    ).tag(config=True, to_dict=True)
     engine_set_id = Unicode(help="Which of the cluster's engine sets it is.").tag(to_dict=True)
 
     #: Whether what it starts waits for the connection file by itself, so that it can be started
@@ -141,7 +146,10 @@ class EngineLauncher(BaseLauncher):
 
     def find_args(self) -> list[str]:
         """The engine's command line."""
-        return [*self.engine_cmd, *self.cluster_args, *self.engine_args]
+        args = [*self.engine_cmd, *self.cluster_args, *self.engine_args]
+        if self.resources:
+            args.append(f"--resources={json.dumps(self.resources)}")
+        return args
 
     async def start(self, n: int = 1) -> Any:
         """Start `n` engines."""

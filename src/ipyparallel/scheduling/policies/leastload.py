@@ -41,7 +41,7 @@ class LeastLoad:
 
     def update(self, engine: Engine) -> None:
         """The load or the limit of an engine changed."""
-        load = len(engine.running)
+        load = engine.load
         place = self._place.get(engine)
         if engine.full:
             if place is not None:

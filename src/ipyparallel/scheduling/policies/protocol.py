@@ -11,8 +11,9 @@ from ..state import Engine
 class Policy(Protocol):
     """Keeps the engines that may take a task, and picks one.
 
-    The machine calls `update` after every change of an engine's load or limit; an engine that is
-    full must not be picked.
+    The machine calls `update` after every single change of an engine's load or limit, so that a
+    load that has grown tells of a task that the engine got; an engine that is full must not be
+    picked.
     """
 
     def add(self, engine: Engine) -> None:

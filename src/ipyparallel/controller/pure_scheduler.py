@@ -1,0 +1,120 @@
+"""The pure scheme: tasks pass to engines in C code, to one engine after the other.
+
+Nothing reads them on the way, so nothing is known of them either: an engine gets its turn whatever
+it has to do, restrictions and dependencies have no effect, and when an engine dies, nobody can tell
+which tasks it had. Clients know that, by the scheme in their connection file: see
+`client.messaging.pure`.
+
+Tasks go to engines that are connected, and to no others, so that it does not matter which engines
+there are, or in which order they came. Without any, they wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+from zmq.devices import monitored_queue
+
+from ..protocol.messages import UNREADABLE
+from ..protocol.session import Session
+from ..transport.sockets import HUB, new_socket
+from . import link
+from .serving import ServingThread
+
+#: Where the scheduler itself is a client, so that engines can report to it.
+_REPORTS = "inproc://task-reports"
+
+
+class PureScheduler:
+    """Passes tasks to engines in turn, and replies back; speaks to the hub for who does that.
+
+    Parameters
+    ----------
+    session : Session
+        For this scheduler's use only.
+    clients : zmq.Socket
+        A bound ROUTER.
+    engines : zmq.Socket
+        A bound DEALER.
+    hub : zmq.Socket
+        One end of a pair; see `link`.
+    on_failure : callable
+        Called, in a thread, when it cannot go on.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        clients: zmq.Socket[bytes],
+        engines: zmq.Socket[bytes],
+        hub: zmq.Socket[bytes],
+        log: logging.Logger,
+        on_failure: Callable[[], object],
+    ) -> None:
+        self._session = session
+        self._clients = clients
+        self._engines = engines
+        self._hub = hub
+        self._log = log
+        self._on_failure = on_failure
+        # gets copies that nobody wants
+        self._copies = new_socket(clients.context, zmq.PUB)
+        # here, and not in the thread: the socket is its from when that starts
+        clients.bind(_REPORTS)
+        reports = new_socket(clients.context, zmq.DEALER, identity=HUB)
+        reports.connect(_REPORTS)
+        self._queue_thread = threading.Thread(target=self._run, name="task queue", daemon=True)
+        self._thread = ServingThread(
+            "pure scheduler",
+            ((hub, self._on_hub), (reports, self._on_report)),
+            log=log,
+            on_failure=on_failure,
+        )
+
+    def start(self) -> None:
+        """Answer the hub until it says Stop, and pass tasks until the context is terminated."""
+        self._queue_thread.start()
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the hub has said Stop."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            # Not zmq.proxy, which turns in circles, at the cost of a whole processor, as long as a
+            # task waits and no engine is there.
+            monitored_queue(self._clients, self._engines, self._copies)
+        except zmq.ContextTerminated:
+            pass
+        except BaseException:
+            self._log.exception("The task queue failed")
+            self._on_failure()
+            raise
+        finally:
+            for socket in (self._clients, self._engines, self._copies):
+                socket.close()
+
+    def _on_hub(self, frames: list[Any]) -> None:
+        match link.decode_for_scheduler(frames[0]):
+            case link.LoadRequest(number):
+                self._tell(link.Load(number, {}))  # nobody counts
+            case link.Stop():
+                self._thread.stop()
+
+    def _on_report(self, frames: list[Any]) -> None:
+        try:
+            message = self._session.parse(frames)
+        except UNREADABLE as e:
+            self._log.warning("Dropped a message of an engine on the task channel: %s", e)
+            return
+        if message.header.msg_type == "engine_ready" and message.idents:
+            self._tell(link.EngineReached(message.idents[0].decode(errors="replace")))
+
+    def _tell(self, message: link.ToHub) -> None:
+        self._hub.send(link.encode(message))
