@@ -176,7 +176,9 @@ class Board:
         return None if self._common.length else self._policy.pick()
 
     def engines_for(self, line: Line) -> Iterable[Engine]:
-        """Engines with room for what stands in a line, the best one first."""
+        """Engines with room for what has just come to stand in a line, the best one first."""
+        if line.length > 1 and not line.resources:
+            return  # those before it would have been sent there
         left = {e for e in line.engines if not e.full and e.can_run(line.resources)}
         while (engine := self._policy.pick_among(left)) is not None:
             yield engine

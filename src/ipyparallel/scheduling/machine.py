@@ -138,10 +138,15 @@ class TaskMachine:
         self.jobs[job.msg_id] = job
         terms = job.terms
         if not (terms.targets or terms.resources or terms.after or terms.follow):
+            # of most jobs; the shortest way to where the long one leads
             engine = self._board.engine_for_any()
             if engine is not None:
                 self._dispatch(engine, job, now)
                 return
+            if terms.timeout:
+                self._timers.set(job, now + terms.timeout)
+            self._board.wait(job)
+            return
         self._admit((job,), now)
 
     def cancel(self, msg_ids: Iterable[str], request: Any, now: float) -> None:

@@ -78,16 +78,18 @@ class Outcomes:
 
     def put(self, msg_id: str, ok: bool, engine: int = 0) -> None:
         """A task has ended."""
-        prefix, _, number = msg_id.rpartition("_")
-        if not (number.isascii() and number.isdigit() and len(number) < 16):
-            prefix, number = msg_id, "0"  # not one of ours: a session of its own
+        prefix, _, ending = msg_id.rpartition("_")
+        try:
+            number = int(ending)
+        except ValueError:
+            prefix, number = msg_id, 0  # not one of ours: a session of its own
         session = self._sessions.get(prefix)
         if session is None:
-            session = self._sessions[prefix] = _Session(max(0, int(number) - _BEFORE))
+            session = self._sessions[prefix] = _Session(max(0, number - _BEFORE))
         else:
             self._sessions.move_to_end(prefix)
         before = len(session.codes)
-        session.put(int(number), (engine << 2) | (ok << 1) | 1, self._limit)
+        session.put(number, (engine << 2) | (ok << 1) | 1, self._limit)
         # a session costs something, too
         self._kept += len(session.codes) - before + (0 if before else 50)
         while self._kept > 2 * self._limit and len(self._sessions) > 1:
@@ -96,11 +98,11 @@ class Outcomes:
 
     def get(self, msg_id: str) -> Outcome | None:
         """How a task ended; None if it has not, or if that is not known any more."""
-        prefix, _, number = msg_id.rpartition("_")
-        session = self._sessions.get(msg_id)
-        if session is not None:
-            number = "0"
-        elif number.isascii() and number.isdigit() and len(number) < 16:
-            session = self._sessions.get(prefix)
-        code = session.get(int(number)) if session is not None else 0
+        prefix, _, ending = msg_id.rpartition("_")
+        try:
+            number = int(ending)
+        except ValueError:
+            prefix, number = msg_id, 0
+        session = self._sessions.get(prefix)
+        code = session.get(number) if session is not None else 0
         return Outcome(bool(code & 2), code >> 2) if code else None
