@@ -32,6 +32,7 @@ from .cluster import Cluster, ClusterManager
 from .controller.dependency import Dependency, depend, dependent, interactive, require
 from .engine.current import bind_kernel
 from .error import *  # noqa: F403
+from .joblib import register as register_joblib_backend
 from .serialize import (
     PrePickled,
     Reference,
@@ -95,5 +96,6 @@ __all__ = [
     "FIRST_EXCEPTION",
     "MultipleInstanceError",
     "bind_kernel",
+    "register_joblib_backend",
     "get_client",
 ]

@@ -15,6 +15,7 @@ from traitlets import Bool, HasTraits, Integer, observe
 from ..protocol.session import Session
 from .activation import activate_if_first, activate_view, release
 from .control import ControlMethods
+from .dask import DaskMethods
 from .ipython import get_shell, show_remote_errors
 from .jobs import TaskMethods
 from .messaging.execute_reply import ExecuteReply as ExecuteReply
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ..cluster import Cluster
 
 
-class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
+class Client(TaskMethods, ControlMethods, RequestMethods, DaskMethods, HasTraits):
     """A connection to a cluster. All methods may be called from several threads.
 
     Parameters

@@ -179,6 +179,7 @@ class IPController(BaseParallelApplication):
                 gc.freeze()
             await stopped.wait()
         finally:
+            await hub.dask.close()
             hub.close()
             scheduler.join()
             for relay in relays:

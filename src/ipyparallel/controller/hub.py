@@ -22,6 +22,7 @@ from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from . import link, queries
 from .errands import Errands
+from .dask import DaskScheduler
 from .hearts import Hearts
 from .registry import Engine, Registry
 from .tokens import Tokens
@@ -114,6 +115,7 @@ class Hub:
         self.stop = stop
         self.log = log
         self.registry = Registry()
+        self.dask = DaskScheduler(connection_info["interface"], log)
         self._observer = observer
         self._hearts = Hearts(max_misses)
         self._tokens = Tokens()

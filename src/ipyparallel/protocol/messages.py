@@ -204,6 +204,12 @@ class QueueRequest(msgspec.Struct):
     verbose: bool = False
 
 
+class BecomeDaskRequest(msgspec.Struct):
+    """Start a scheduler of dask."""
+
+    scheduler_args: dict[str, Any] = {}
+
+
 def encode(obj: Any) -> bytes:
     """JSON of `obj`, as UTF-8."""
     return _encoder.encode(obj)

@@ -213,6 +213,14 @@ class LoadBalancedView(TaskFlags, View):
         )
         return self._finish(result, block)
 
+    def register_joblib_backend(
+        self, name: str = "ipyparallel", make_default: bool = False
+    ) -> None:
+        """Have joblib run its tasks with this view; see `ipyparallel.register_joblib_backend`."""
+        from ..joblib_register import register
+
+        register(self, name, make_default)
+
     def _number_of_parts(self, length: int, chunksize: int | None) -> int:
         size = check_chunksize(chunksize)
         assert isinstance(size, int)
