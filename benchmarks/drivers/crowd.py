@@ -81,7 +81,7 @@ def outstanding(view: Any, engines: int, crowd: int, count: int) -> float:
 
     All engines are busy meanwhile, and stay so: the cluster is to be stopped after this.
     """
-    results = []
+    results: list[Any] = []
 
     def submit(number: int) -> float:
         began = time.perf_counter()

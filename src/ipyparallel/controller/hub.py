@@ -21,8 +21,8 @@ from ..protocol.resources import format_resources
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from . import link, queries
-from .errands import Errands
 from .dask import DaskScheduler
+from .errands import Errands
 from .hearts import Hearts
 from .registry import Engine, Registry
 from .tokens import Tokens

@@ -14,7 +14,7 @@ from ...protocol.session import parse_date
 from ..messaging.resolving import resolve
 from ..messaging.tasks import MessageFuture
 from ..partition import Block
-from ..results import AsyncMapResult
+from ..results import AsyncMapResult, Cancellation
 from ..results.iteration import InTurn, ended
 from .chunks import ChunkSizes
 from .feeding import Feeder, abort, seconds_on_engine
@@ -208,26 +208,14 @@ class GrowingMapResult(AsyncMapResult):
 
     # ---- not running
 
-    def abort(self) -> None:
-        """Have the tasks not run that have not begun, and submit no more; see `Client.abort`.
-
-        Raises
-        ------
-        RuntimeError
-            All have ended.
-        """
+    def abort(self) -> Cancellation:
+        """Have the tasks end, and submit no more; see `AsyncResult`."""
         self._feeder.stop()
-        super().abort()
+        return super().abort()
 
-    def cancel(self) -> Any:
-        """Submit nothing more, and cancel what was; see `AsyncResult`."""
+    def _cancel(self, wait: bool) -> Cancellation:
         self._feeder.stop()
-        return super().cancel()
-
-    def _cancel(self, wait: bool) -> Any:
-        # who awaits this is cancelled
-        self._feeder.stop()
-        return super()._cancel(wait)  # type: ignore[misc]
+        return super()._cancel(wait)
 
 
 class _GrowingInTurn:
