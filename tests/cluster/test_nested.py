@@ -80,6 +80,10 @@ def by_imap(view):
     return sum(view.imap(square, [1, 2, 2]))
 
 
+def by_growing_map(view):
+    return list(view.map_async(square, range(4), chunksize="auto"))[3]
+
+
 def by_return_when(view):
     done, pending = view.map_async(square, [3]).wait(return_when="FIRST_COMPLETED")
     assert not pending

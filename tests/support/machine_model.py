@@ -245,7 +245,7 @@ class Model:
         self.sent += 1
         self.turns[task.owner] = self.sent
         model.held.append(job.msg_id)
-        assert all(amount >= 0 for amount in engine.free.values()) or model.paused
+        assert all(engine.free[name] >= 0 for name, _ in job.terms.resources)
 
     def on_recall(self, engine, jobs):
         model = self.engines[engine.uuid]
@@ -347,17 +347,13 @@ class Model:
             left = [i for i in follow if not self.tasks[i].ends]
             if task.job.phase is JobPhase.BLOCKED:
                 return True  # where it may run is looked at when they have ended
-            if not left or (follow.all and len(left) < len(follow)):
-                places = [
-                    uuid
-                    for uuid in self.engines
-                    if follow.check(
-                        self.ended(True, uuid) | set(left), self.ended(False, uuid) | set(left)
-                    )
-                ]
-                if not places:
-                    return False
-                return bool(left) or any(self.is_able(task, uuid) for uuid in places)
+            ended = {
+                uuid: (self.ended(True, uuid) | set(left), self.ended(False, uuid) | set(left))
+                for uuid in self.engines
+                if self.is_able(task, uuid)
+            }
+            # those that have not ended may yet run anywhere
+            return any(follow.check(*of_engine) for of_engine in ended.values())
         return True
 
     def is_able(self, task, uuid):
@@ -422,7 +418,9 @@ class Model:
 
     def hopes(self, task):
         """It needs what no engine has yet: there was none, or a new one comes."""
-        return bool(task.terms.resources) and not task.terms.targets
+        if task.terms.targets:
+            return False
+        return bool(task.terms.resources) or self.machine.patience(self.now) is not None
 
     def check_resources(self, engine, model):
         for name, amount in engine.resources.items():

@@ -63,7 +63,7 @@ class TaskMachine:
         self._board = Board(policy)
         self.engines = self._board.engines
         self._outcomes = Outcomes()
-        self._graph = Graph(self._outcomes, self.jobs.__contains__, self._board.uuid_of)
+        self._graph = Graph(self._outcomes, self.jobs.__contains__, self._board.place_of)
         self._timers = Timers()
         self._cancellations = Cancellations()
         self._owners: dict[str, Owner] = {}
@@ -168,7 +168,6 @@ class TaskMachine:
                 asked.setdefault(job.engine, []).append(job)
             else:
                 known[msg_id] = WAITING
-                self._graph.discard(job)
                 self._board.discard(job)
                 self._abort(job)
         ids = [job.msg_id for jobs in asked.values() for job in jobs]
@@ -329,7 +328,6 @@ class TaskMachine:
             elif job.engine is not None:
                 self._expire(job, job.engine)
             else:
-                self._graph.discard(job)
                 self._board.discard(job)
                 self._fail(job, _waited_too_long(job))
         self._admit(self._board.give_up(now), now)
@@ -388,6 +386,7 @@ class TaskMachine:
         """Have jobs that are nowhere wait for what they need; some may run at once."""
         for job in jobs:
             job.phase = Phase.WAITING
+            job.allowed = job.terms.targets  # before it is known, or anew, what it follows
             if not self._board.could_run(job):
                 self._fail(job, self._no_engine(job))
                 continue
@@ -405,8 +404,9 @@ class TaskMachine:
         self._draw_consequences(now)
 
     def _depends(self, job: Job) -> bool:
-        # once it has been sent, what it waited for has come to pass
-        return bool(job.terms.after or job.terms.follow) and not job.attempt
+        # Of one that has been sent, what it came after has come to pass; but where that ran which
+        # it follows is looked up again, since engines may have gone.
+        return bool(job.terms.follow or (job.terms.after and not job.attempt))
 
     def _stand(self, job: Job, now: float) -> None:
         """Have a job wait for an engine; it runs at once if there is one."""
@@ -430,6 +430,8 @@ class TaskMachine:
         if job.phase is not Phase.WAITING or job.engine is not None:
             raise RuntimeError(f"{job} cannot be sent")
         assert job.owner is not None
+        if job.waits is not None:
+            self._graph.discard(job)
         self._sent += 1
         job.owner.turn = self._sent
         job.phase = Phase.SENT
@@ -489,6 +491,8 @@ class TaskMachine:
     def _end(self, job: Job, ok: bool, engine: Engine | None = None) -> None:
         if job.phase is Phase.ENDED or job.engine is not None:
             raise RuntimeError(f"{job} cannot end")
+        if job.waits is not None:
+            self._graph.discard(job)
         job.phase = Phase.ENDED
         job.deadline = 0.0
         del self.jobs[job.msg_id]
@@ -509,6 +513,7 @@ class TaskMachine:
                 if error is not None:
                     self._fail(job, error)
                 else:
+                    self._board.discard(job)
                     self._stand(job, now)
 
     # ---- why

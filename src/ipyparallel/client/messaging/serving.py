@@ -26,6 +26,11 @@ def host_of(future: Future[Any]) -> Host | None:
     return condition.host if isinstance(condition, _Condition) else None
 
 
+def new_condition(host: Host | None) -> threading.Condition:
+    """A condition for what comes of tasks, whose waiters wake by `notify_all` only."""
+    return threading.Condition() if host is None else _Condition(host)
+
+
 class _Condition(threading.Condition):
     """Woken by `notify_all` only."""
 

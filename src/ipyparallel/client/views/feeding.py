@@ -12,6 +12,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from ..._host import get_host
 from ...error import IPythonError
 from ..messaging.tasks import MessageFuture
 from ..waiting import deadline_after, time_left
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 class Signal:
     """Has one thread wait until something is so. Others tell it to look again.
+
+    A task on an engine that waits has its engine run other tasks meanwhile; see `_host`.
 
     `tell` takes no lock: it may be called anywhere, by finalizers too.
     """
@@ -38,6 +41,9 @@ class Signal:
         timeout : float, optional
             None or a negative number: wait for ever.
         """
+        host = get_host()
+        if host is not None and host.may_serve():
+            return host.serve(lambda: self.watch(ready, host.wake), timeout)
         deadline = deadline_after(timeout)
         while not self.watch(ready, lambda: self._tokens.put(None)):
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...error import TaskAborted
 from ...protocol.session import parse_date
 from ..messaging.resolving import resolve
+from ..messaging.serving import new_condition
 from ..messaging.tasks import MessageFuture
 from ..partition import Block
 from ..results import AsyncMapResult, Cancellation
@@ -68,7 +68,7 @@ class GrowingMapResult(AsyncMapResult):
         self._in_flight = 0
         self._rushes = False
         self._failure_to_submit: BaseException | None = None
-        self._grown = threading.Condition()
+        self._grown = new_condition(view.client._messenger.host)
         self._is_complete = False  # all that will ever be submitted is
         self._tasks: list[MessageFuture] = []
         self._task_sizes: list[int] = []
