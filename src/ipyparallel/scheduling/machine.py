@@ -159,6 +159,7 @@ class TaskMachine:
         """
         known: dict[str, str] = {}
         asked: dict[Engine, list[Job]] = {}
+        freed: set[Engine] = set()
         for msg_id in dict.fromkeys(msg_ids):
             job = self.jobs.get(msg_id)
             if job is None:
@@ -168,7 +169,7 @@ class TaskMachine:
                 asked.setdefault(job.engine, []).append(job)
             else:
                 known[msg_id] = WAITING
-                self._board.discard(job)
+                freed |= self._step_out(job)
                 self._abort(job)
         ids = [job.msg_id for jobs in asked.values() for job in jobs]
         answer = self._cancellations.begin(request, known, ids)
@@ -176,6 +177,7 @@ class TaskMachine:
             self._commands.append(answer)
         for engine, jobs in asked.items():
             self._commands.append(Cancel(engine, tuple(jobs)))
+        self._feed_all(freed, now)
         self._draw_consequences(now)
 
     # ---- engines answer
@@ -322,14 +324,16 @@ class TaskMachine:
 
     def tick(self, now: float) -> None:
         """Some time has passed: see what is overdue, and what waits behind a long task."""
+        freed: set[Engine] = set()
         for job in self._timers.pop_due(now):
             if job.engine is not None and job.begun:
                 self._ran_too_long(job, job.engine, now)
             elif job.engine is not None:
                 self._expire(job, job.engine)
             else:
-                self._board.discard(job)
+                freed |= self._step_out(job)
                 self._fail(job, _waited_too_long(job))
+        self._feed_all(freed, now)
         self._admit(self._board.give_up(now), now)
         self._recall(now)
 
@@ -419,6 +423,18 @@ class TaskMachine:
             self._feed(engine, now)
             if job.phase is not Phase.WAITING:
                 return
+
+    def _step_out(self, job: Job) -> set[Engine]:
+        """A job does not wait for an engine any more; the engines where something was kept for it,
+        which others may have now.
+        """
+        line = job.line
+        self._board.discard(job)
+        return line.engines if line is not None and line.resources else set()
+
+    def _feed_all(self, engines: Iterable[Engine], now: float) -> None:
+        for engine in sorted(engines, key=_by_id):
+            self._feed(engine, now)
 
     def _feed(self, engine: Engine, now: float) -> None:
         """Give an engine that has room what is to run next."""
@@ -549,6 +565,10 @@ def _waited_too_long(job: Job) -> DependencyTimeout:
     return DependencyTimeout(
         f"task {job.msg_id} has waited for {job.terms.timeout:g} s, the longest that it may"
     )
+
+
+def _by_id(engine: Engine) -> int:
+    return engine.id
 
 
 def _by_sequence(job: Job) -> int:
