@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from benchmarks.figures import OURS, PUBLISHED
@@ -86,21 +87,21 @@ class Bench:
 
     def _crowds(self, spec: Spec, size: Size) -> None:
         """Each in a cluster of its own: what is left of a crowd when one is measured is stopped."""
-        asked: list[tuple[str, dict[str, int]]] = []
-        if "crowd" in self._groups and size.blocked:
-            asked.append(("blocked_ahead", {"blocked": size.blocked, "free": size.free}))
-            asked.append(("outstanding", {"size": size.outstanding}))
-            asked.append(("fairness", {"size": size.crowd}))
-        for figure, counts in asked:
-
-            def measure(
-                peer: Peer, size: Size, figure: str = figure, counts: dict[str, int] = counts
-            ) -> None:
-                self.results.add(figure, spec.name, peer.call(figure, **counts, timeout=300))
-
-            self._with(spec, f"{figure.replace('_', ' ')}: {spec.name}", measure)
+        asked = {
+            "blocked_ahead": {"blocked": size.blocked, "free": size.free},
+            "outstanding": {"size": size.outstanding},
+            "fairness": {"size": size.crowd},
+        }
+        for figure, counts in asked.items():
+            if "crowd" in self._groups and all(counts.values()):
+                measure = partial(self._crowd, figure, counts)
+                self._with(spec, f"{figure.replace('_', ' ')}: {spec.name}", measure)
         if "imap" in self._groups and size.imap:
             self._with(spec, f"lazy map: {spec.name}", self._imap)
+
+    def _crowd(self, figure: str, counts: dict[str, int], peer: Peer, size: Size) -> None:
+        value = peer.call(figure, **counts, timeout=300)
+        self.results.add(figure, peer.spec.name, value)
 
     def _with(self, spec: Spec, what: str, measure: Callable[[Peer, Size], None]) -> None:
         if spec.name in self._failed:

@@ -20,11 +20,13 @@ class Size:
     kept_warm, kept
         Batches before and during the measure of memory kept; 0 where it is not measured.
     blocked, free
-        Tasks that wait for another, and free ones behind them; 0 where it is not measured.
+        Tasks that wait for another, and free ones behind them.
     outstanding, crowd
         Tasks that wait while another is submitted; while another client's run.
     imap
         Items of a lazy map.
+
+    What is 0 is not measured.
     """
 
     round_trips: int
@@ -71,7 +73,6 @@ FULL = Plan(
             blocked=500,
             free=500,
             outstanding=4_000,
-            crowd=2_000,
         ),
         LOKY: Size(round_trips=300, tasks=5_000),
         DASK: Size(round_trips=300, tasks=1_500),
