@@ -378,7 +378,7 @@ class TaskMachine:
         if head is None or head.begun:
             return
         head.begun = True
-        head.deadline = 0.0
+        self._timers.clear(head)
         if head.terms.time_limit:
             self._timers.set(head, now + head.terms.time_limit)
 
@@ -396,7 +396,7 @@ class TaskMachine:
             except Unmeetable as e:
                 self._fail(job, e.error)
                 continue
-            if job.terms.timeout and not job.deadline:
+            if job.terms.timeout and not job.timer:
                 self._timers.set(job, now + job.terms.timeout)
             if blocked:
                 job.phase = Phase.BLOCKED
@@ -442,7 +442,7 @@ class TaskMachine:
             engine.occupy(terms.resources)
         if terms.time_limit or terms.timeout:
             self._timed += 1
-            if terms.timeout and not job.deadline:
+            if terms.timeout and not job.timer:
                 self._timers.set(job, now + terms.timeout)
             self._watch(engine, now)
         self._board.changed(engine)
@@ -461,7 +461,7 @@ class TaskMachine:
             self._timed -= 1
         job.begun = False
         job.engine = None
-        job.deadline = 0.0
+        self._timers.clear(job)
 
     # ---- how jobs end
 
@@ -490,7 +490,7 @@ class TaskMachine:
         if job.phase is Phase.ENDED or job.engine is not None:
             raise RuntimeError(f"{job} cannot end")
         job.phase = Phase.ENDED
-        job.deadline = 0.0
+        self._timers.clear(job)
         del self.jobs[job.msg_id]
         owner = job.owner
         assert owner is not None

@@ -58,7 +58,6 @@ class Job:
         "avoided",
         "begun",
         "cancelled",
-        "deadline",
         "engine",
         "expired",
         "line",
@@ -72,6 +71,7 @@ class Job:
         "sent_at",
         "sequence",
         "terms",
+        "timer",
         "unmet",
         "waits",
     )
@@ -102,8 +102,8 @@ class Job:
         #: How many times it has been sent to an engine.
         self.attempt = 0
         self.sent_at = 0.0
-        #: When something is to happen to it, if it is still where it is; see `Timers`.
-        self.deadline = 0.0
+        #: Number of its timer, if something is to happen to it unless it moves; 0 for none.
+        self.timer = 0
         #: Whether its client does not want it any more.
         self.cancelled = False
         #: Whether it may be running: it is the first on its engine; kept of jobs whose time counts.
