@@ -131,6 +131,13 @@ class Graph:
             It can never run.
         """
         waits = job.waits = Waits(job, self._uuid_of)
+        try:
+            return self._add(job, waits)
+        except Unmeetable:
+            self.discard(job)
+            raise
+
+    def _add(self, job: Job, waits: Waits) -> bool:
         # all of them first: what of an end follows depends on how many are still to come
         waits.pending = set(job.terms.after or ()) | set(job.terms.follow or ())
         ended: dict[str, Outcome] = {}
@@ -195,7 +202,6 @@ class Graph:
         if job.terms.follow:
             job.allowed = waits.engines & (job.terms.targets or waits.engines)
             if not job.allowed:
-                self.discard(job)
                 raise Unmeetable(
                     ImpossibleDependency(
                         f"task {job.msg_id} follows tasks that ran on none of its targets"

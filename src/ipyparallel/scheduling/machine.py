@@ -96,8 +96,9 @@ class TaskMachine:
             raise ValueError(f"engine {uuid} has joined already")
         limit = 1 if self.hwm == "auto" else self.hwm or math.inf
         engine = Engine(uuid, engine_id, float(limit), resources)
-        self._board.join(engine)
+        unserved = self._board.join(engine, now)
         self._feed(engine, now)
+        self._admit(unserved, now)
 
     def engine_left(self, uuid: str, reason: str, now: float) -> None:
         """An engine is gone; what it held is tried again, or its client told so, and why."""
@@ -132,12 +133,17 @@ class TaskMachine:
         job.sequence = self._sequence
         owner = self._owners.get(job.owner_name)
         if owner is None:
-            owner = self._owners[job.owner_name] = Owner(job.owner_name)
+            # behind those who are there: of many who come and go, each is new when it comes
+            owner = self._owners[job.owner_name] = Owner(job.owner_name, self._sent)
         owner.jobs += 1
         job.owner = owner
         self.jobs[job.msg_id] = job
         terms = job.terms
-        if not (terms.targets or terms.resources or terms.after or terms.follow):
+        if terms.after or terms.follow:
+            self._block(job, now)
+        elif terms.targets or terms.resources:
+            self._stand(job, now)
+        else:
             # of most jobs; the shortest way to where the long one leads
             engine = self._board.engine_for_any()
             if engine is not None:
@@ -147,7 +153,7 @@ class TaskMachine:
                 self._timers.set(job, now + terms.timeout)
             self._board.wait(job)
             return
-        self._admit((job,), now)
+        self._draw_consequences(now)
 
     def cancel(self, msg_ids: Iterable[str], request: Any, now: float) -> None:
         """A client does not want these tasks any more.
@@ -221,20 +227,19 @@ class TaskMachine:
         if job.cancelled:
             self._note_cancelled(job, FINISHED)
         self._feed(engine, now)
-        if self._timed:
-            self._watch(engine, now)
+        self._watch(engine, now)
 
     def _failed(
         self, job: Job, engine: Engine, reply: Any, verdict: Verdict, what: str, now: float
     ) -> None:
-        engine.condemned = False  # it has obeyed after all
         again: list[Job] = []
         if verdict is Verdict.UNMET and not job.cancelled and not job.overdue:
             job.unmet |= {engine.uuid}
+            job.lacks = what
             if self._board.could_run(job):
                 again.append(job)
             else:
-                self._fail(job, _unmet_everywhere(job, what))
+                self._fail(job, _unmet_everywhere(job))
         elif not self._try_again(job, engine, verdict is Verdict.FAILED or job.overdue, again):
             if job.overdue:
                 self._fail(job, self._too_long(job), engine)
@@ -281,7 +286,6 @@ class TaskMachine:
                     self._abort(job)
                 else:
                     # it seemed to run too long, and had not begun: the engine does something else
-                    job.overdue = False
                     job.avoided |= {uuid}
                     self._admit((job,), now)
             # one that has finished is about to say so
@@ -289,6 +293,7 @@ class TaskMachine:
         self._draw_consequences(now)
         if engine is not None:
             self._feed(engine, now)
+            self._watch(engine, now)
 
     def paused(self, uuid: str, msg_id: str, now: float) -> None:
         """What an engine runs waits for tasks that it has submitted: it may run others."""
@@ -299,6 +304,7 @@ class TaskMachine:
         engine.paused.add(job)
         engine.occupy(job.terms.resources, -1)
         self._feed(engine, now)
+        self._watch(engine, now)
 
     def resumed(self, uuid: str, msg_id: str) -> None:
         """What waited for other tasks goes on."""
@@ -317,7 +323,7 @@ class TaskMachine:
         deadlines = (self._timers.next(), self._board.next_deadline)
         deadline = min((d for d in deadlines if d is not None), default=None)
         until = None if deadline is None else max(0.0, deadline - now)
-        if self.hwm == "auto" and any(e.load > 1 for e in self.engines.values()):
+        if self.hwm == "auto" and self._board.crowded:
             return LONG if until is None else min(LONG, until)
         return until
 
@@ -327,25 +333,31 @@ class TaskMachine:
             if job.engine is not None and job.begun:
                 self._ran_too_long(job, job.engine, now)
             elif job.engine is not None:
-                self._expire(job, job.engine)
+                self._expire(job, job.engine, now)
             else:
                 self._graph.discard(job)
                 self._board.discard(job)
                 self._fail(job, _waited_too_long(job))
-        self._admit(self._board.give_up(now), now)
+        unserved, refusing = self._board.give_up(now)
+        self._admit(unserved, now)
+        for engine in refusing:
+            self._feed(engine, now)
         self._recall(now)
 
     def _recall(self, now: float) -> None:
         """An engine that was trusted to be quick may get a long task all the same. Once it shows,
         what waits behind it is asked back, if another engine is idle.
         """
-        if self.hwm != "auto" or not any(e.load == 0 for e in self.engines.values()):
+        if self.hwm != "auto" or not self._board.crowded:
             return
-        for engine in self.engines.values():
-            if engine.load < 2 or engine.recalling:
-                continue
-            first, *behind = (j for j in engine.running.values() if j not in engine.paused)
-            if now - first.sent_at >= LONG:
+        held_up = []
+        for engine in self._board.crowded:
+            if not engine.recalling:
+                first, *behind = (j for j in engine.running.values() if j not in engine.paused)
+                if now - first.sent_at >= LONG:
+                    held_up.append((engine, behind))
+        if held_up and any(e.load == 0 for e in self.engines.values()):
+            for engine, behind in held_up:
                 self._ask_back(engine, behind)
 
     def _ask_back(self, engine: Engine, jobs: list[Job]) -> None:
@@ -353,13 +365,18 @@ class TaskMachine:
         self._board.changed(engine)
         self._commands.append(Recall(engine, tuple(jobs)))
 
-    def _expire(self, job: Job, engine: Engine) -> None:
+    def _expire(self, job: Job, engine: Engine, now: float) -> None:
         """A job has waited too long, on its engine: if it has not begun, it is not to."""
         job.expired = True
-        if self.hwm == "auto" and not engine.recalling:
-            jobs = list(engine.running.values())
-            # those behind it as well: by their order the engine tells which it has begun
-            self._ask_back(engine, jobs[jobs.index(job) :])
+        if self.hwm != "auto":
+            return
+        if engine.recalling:
+            # this one may not be among those that were asked back: look again
+            self._timers.set(job, now + LONG)
+            return
+        jobs = list(engine.running.values())
+        # those behind it as well: by their order the engine tells which it has begun
+        self._ask_back(engine, jobs[jobs.index(job) :])
 
     def _ran_too_long(self, job: Job, engine: Engine, now: float) -> None:
         if not job.overdue:
@@ -367,13 +384,13 @@ class TaskMachine:
             self._commands.append(Cancel(engine, (job,)))
             self._timers.set(job, now + GRACE)
         else:
-            engine.condemned = True
-            self._board.changed(engine)
             self._board.expect(engine, now)
             self._commands.append(Replace(engine, str(self._too_long(job))))
 
     def _watch(self, engine: Engine, now: float) -> None:
         """The engine may have begun with another job: it waits no more, and its time counts."""
+        if not self._timed:
+            return
         head = engine.head
         if head is None or head.begun:
             return
@@ -384,29 +401,29 @@ class TaskMachine:
 
     # ---- where jobs go
 
-    def _admit(self, jobs: Iterable[Job], now: float) -> None:
-        """Have jobs that are nowhere wait for what they need; some may run at once."""
-        for job in jobs:
-            job.phase = Phase.WAITING
-            if not self._board.could_run(job):
-                self._fail(job, self._no_engine(job))
-                continue
-            try:
-                blocked = self._depends(job) and self._graph.add(job)
-            except Unmeetable as e:
-                self._fail(job, e.error)
-                continue
-            if job.terms.timeout and not job.timer:
-                self._timers.set(job, now + job.terms.timeout)
-            if blocked:
-                job.phase = Phase.BLOCKED
-            else:
-                self._stand(job, now)
-        self._draw_consequences(now)
+    def _block(self, job: Job, now: float) -> None:
+        """Have a new job wait for the tasks on which it depends, if they have not ended."""
+        if not self._board.could_run(job):
+            self._fail(job, self._no_engine(job))
+            return
+        try:
+            blocked = self._graph.add(job)
+        except Unmeetable as e:
+            self._fail(job, e.error)
+            return
+        if not blocked:
+            self._stand(job, now)
+            return
+        job.phase = Phase.BLOCKED
+        if job.terms.timeout:
+            self._timers.set(job, now + job.terms.timeout)
 
-    def _depends(self, job: Job) -> bool:
-        # once it has been sent, what it waited for has come to pass
-        return bool(job.terms.after or job.terms.follow) and not job.attempt
+    def _admit(self, jobs: Iterable[Job], now: float) -> None:
+        """Have jobs that are nowhere, and depend on nothing any more, wait for an engine."""
+        for job in jobs:
+            job.overdue = job.expired = False
+            self._stand(job, now)
+        self._draw_consequences(now)
 
     def _stand(self, job: Job, now: float) -> None:
         """Have a job wait for an engine; it runs at once if there is one."""
@@ -414,8 +431,10 @@ class TaskMachine:
         if not self._board.could_run(job):
             self._fail(job, self._no_engine(job))
             return
+        if job.terms.timeout and not job.timer:
+            self._timers.set(job, now + job.terms.timeout)
         line = self._board.wait(job)
-        for engine in self._board.engines_for(line):
+        for engine in self._board.engines_for(line, job):
             self._feed(engine, now)
             if job.phase is not Phase.WAITING:
                 return
@@ -459,9 +478,10 @@ class TaskMachine:
             engine.occupy(job.terms.resources, -1)
         if job.terms.time_limit or job.terms.timeout:
             self._timed -= 1
-        job.begun = False
         job.engine = None
-        self._timers.clear(job)
+        if job.begun:
+            job.begun = False
+            self._timers.clear(job)
 
     # ---- how jobs end
 
@@ -470,7 +490,7 @@ class TaskMachine:
         if not job.retries or not retryable or job.cancelled:
             return False
         job.retries -= 1
-        job.overdue = job.expired = False
+        self._timers.clear(job)
         job.avoided |= {engine.uuid}
         again.append(job)
         return True
@@ -516,7 +536,7 @@ class TaskMachine:
     def _no_engine(self, job: Job) -> Exception:
         terms = job.terms
         if job.unmet:
-            return _unmet_everywhere(job, "")
+            return _unmet_everywhere(job)
         if not any(uuid in self.engines for uuid in job.allowed) and job.allowed:
             which = "is restricted to" if terms.targets else "has to run on, by what it follows,"
             return ImpossibleDependency(
@@ -533,8 +553,8 @@ class TaskMachine:
         return TaskTimeout(f"task {job.msg_id} ran longer than its time limit of {limit:g} s")
 
 
-def _unmet_everywhere(job: Job, what: str) -> ImpossibleDependency:
-    said = f"; the last one said: {what}" if what else ""
+def _unmet_everywhere(job: Job) -> ImpossibleDependency:
+    said = f"; the last one said: {job.lacks}" if job.lacks else ""
     return ImpossibleDependency(
         f"no engine meets what task {job.msg_id} requires ({len(job.unmet)} were tried){said}"
     )
