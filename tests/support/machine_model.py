@@ -129,7 +129,7 @@ class Model:
         number = next(self.numbers)
         job = Job(f"task_{number}", terms, owner)
         self.tasks[job.msg_id] = TaskModel(job, number, owner, self.now)
-        self.turns.setdefault(owner, self.sent)
+        self.turns.setdefault(owner, self.sent - 1)
         self.machine.submitted(job, self.now)
         self.obey()
 

@@ -40,6 +40,9 @@ class Board:
         self._lines: dict[_Key, Line] = {(_NONE, _NONE, ()): self._common}
         #: Engines that hold more than one job; in the order in which they came to do so.
         self.crowded: dict[Engine, None] = {}
+        #: Engines with room that keep what they have for a job that needs more, from one that needs
+        #: less. The order of these two may change without the engine's doing.
+        self.keeping: dict[Engine, None] = {}
         self._joined = 0
         self._by_number: dict[int, str] = {}
 
@@ -81,6 +84,7 @@ class Board:
         del self._by_number[engine.number]
         self._policy.remove(engine)
         self.crowded.pop(engine, None)
+        self.keeping.pop(engine, None)
         stranded: list[Job] = []
         for line in list(engine.lines):
             line.engines.discard(engine)
@@ -253,10 +257,11 @@ class Board:
         kept: set[str] = set()
         for _, job, line in sorted(candidates, key=lambda candidate: candidate[0]):
             names = {name for name, _ in line.resources}
-            if engine.can_run(line.resources) and names.isdisjoint(kept):
-                line.pop(job)
-                self._tidy(line)
-                return job
+            if engine.can_run(line.resources):
+                if names.isdisjoint(kept):
+                    line.pop(job)
+                    self._tidy(line)
+                    return job
+                self.keeping[engine] = None
             kept |= names
         return None
-

@@ -99,6 +99,7 @@ class TaskMachine:
         unserved = self._board.join(engine, now)
         self._feed(engine, now)
         self._admit(unserved, now)
+        self._settle(now)
 
     def engine_left(self, uuid: str, reason: str, now: float) -> None:
         """An engine is gone; what it held is tried again, or its client told so, and why."""
@@ -122,6 +123,7 @@ class TaskMachine:
                 error = engine_died(engine.id, job.msg_id, reason)
                 self._fail(job, self._too_long(job) if job.overdue else error, engine)
         self._admit(sorted([*again, *stranded], key=_by_sequence), now)
+        self._settle(now)
 
     # ---- clients
 
@@ -133,8 +135,9 @@ class TaskMachine:
         job.sequence = self._sequence
         owner = self._owners.get(job.owner_name)
         if owner is None:
-            # behind those who are there: of many who come and go, each is new when it comes
-            owner = self._owners[job.owner_name] = Owner(job.owner_name, self._sent)
+            # Behind those who are there, but for the one served last: of many who come and go each
+            # is new when it comes, and those who stay would never have a turn.
+            owner = self._owners[job.owner_name] = Owner(job.owner_name, self._sent - 1)
         owner.jobs += 1
         job.owner = owner
         self.jobs[job.msg_id] = job
@@ -148,12 +151,14 @@ class TaskMachine:
             engine = self._board.engine_for_any()
             if engine is not None:
                 self._dispatch(engine, job, now)
-                return
-            if terms.timeout:
-                self._timers.set(job, now + terms.timeout)
-            self._board.wait(job)
-            return
-        self._draw_consequences(now)
+            else:
+                if terms.timeout:
+                    self._timers.set(job, now + terms.timeout)
+                self._board.wait(job)
+        if self._ends:
+            self._draw_consequences(now)
+        if self._board.keeping:
+            self._settle(now)
 
     def cancel(self, msg_ids: Iterable[str], request: Any, now: float) -> None:
         """A client does not want these tasks any more.
@@ -184,6 +189,7 @@ class TaskMachine:
         for engine, jobs in asked.items():
             self._commands.append(Cancel(engine, tuple(jobs)))
         self._draw_consequences(now)
+        self._settle(now)
 
     # ---- engines answer
 
@@ -228,6 +234,8 @@ class TaskMachine:
             self._note_cancelled(job, FINISHED)
         self._feed(engine, now)
         self._watch(engine, now)
+        if self._board.keeping:
+            self._settle(now)
 
     def _failed(
         self, job: Job, engine: Engine, reply: Any, verdict: Verdict, what: str, now: float
@@ -272,6 +280,7 @@ class TaskMachine:
         self._board.changed(engine)
         self._admit(again, now)
         self._feed(engine, now)
+        self._settle(now)
 
     def cancelled(self, uuid: str, outcomes: Mapping[str, str], now: float) -> None:
         """An engine has answered a Cancel: where these jobs were."""
@@ -294,6 +303,7 @@ class TaskMachine:
         if engine is not None:
             self._feed(engine, now)
             self._watch(engine, now)
+        self._settle(now)
 
     def paused(self, uuid: str, msg_id: str, now: float) -> None:
         """What an engine runs waits for tasks that it has submitted: it may run others."""
@@ -305,6 +315,7 @@ class TaskMachine:
         engine.occupy(job.terms.resources, -1)
         self._feed(engine, now)
         self._watch(engine, now)
+        self._settle(now)
 
     def resumed(self, uuid: str, msg_id: str) -> None:
         """What waited for other tasks goes on."""
@@ -342,6 +353,7 @@ class TaskMachine:
         self._admit(unserved, now)
         for engine in refusing:
             self._feed(engine, now)
+        self._settle(now)
         self._recall(now)
 
     def _recall(self, now: float) -> None:
@@ -444,6 +456,19 @@ class TaskMachine:
         self._board.changed(engine)
         while not engine.full and (job := self._board.next_for(engine)) is not None:
             self._dispatch(engine, job, now)
+
+    def _settle(self, now: float) -> None:
+        """Something may have happened to a job for which engines keep what they have: others may
+        get it now.
+        """
+        while keeping := self._board.keeping:
+            sent = self._sent
+            engines = list(keeping)
+            keeping.clear()
+            for engine in engines:
+                self._feed(engine, now)
+            if self._sent == sent:
+                return
 
     def _dispatch(self, engine: Engine, job: Job, now: float) -> None:
         if job.phase is not Phase.WAITING or job.engine is not None:
