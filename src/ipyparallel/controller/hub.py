@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import zmq
@@ -46,7 +46,7 @@ class RecallReply(msgspec.Struct):
 class CancelOutcomes(msgspec.Struct):
     """An engine's answer to a ``cancel_request``: what became of each task; see `CancelReply`."""
 
-    outcomes: dict[str, str] = {}
+    outcomes: dict[str, Literal["queued", "running", "finished"]] = {}
 
 
 @dataclass(slots=True)
@@ -294,7 +294,9 @@ class Hub:
                 case "cancel_reply":
                     # of one that was refused, since the engine is gone, there is none
                     if outcomes := message.read_content(CancelOutcomes).outcomes:
-                        self._scheduler.send([link.encode(link.TasksCancelled(uuid, outcomes))])
+                        self._scheduler.send(
+                            [link.encode(link.TasksCancelled(uuid, dict(outcomes)))]
+                        )
         except ValueError as e:
             self.log.warning("Dropped a message on the %s channel: %s", channel, e)
 

@@ -148,7 +148,7 @@ def test_a_dependency_that_is_nested_too_deeply_is_refused():
     nested = []
     for _ in range(5000):
         nested = [nested]
-    with pytest.raises(Unacceptable, match="after is not a dependency: .*recursion"):
+    with pytest.raises(Unacceptable, match=r"after is not a dependency: .*recursion"):
         submissions._read_terms(TaskMetadata(after={"dependencies": nested}))
 
 
