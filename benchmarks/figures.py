@@ -9,7 +9,7 @@ LOKY = "loky"
 DASK = "dask"
 
 #: What `--only` accepts: a group of figures that are measured together.
-GROUPS = ("start", "memory", "round-trip", "direct", "tasks", "kept")
+GROUPS = ("start", "memory", "round-trip", "direct", "tasks", "kept", "crowd", "imap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +88,33 @@ FIGURES = (
     Figure("kept_client", "kept", "kept per task, client, bytes", 0, Target("value", "<=", 50)),
     Figure("kept_client_objects", "kept", "kept per task, client, objects", 2),
     Figure("kept_engines", "kept", "kept per task, engines, bytes", 0),
+    Figure(
+        "blocked_ahead",
+        "crowd",
+        "cost of a task, many blocked ahead, x none",
+        2,
+        Target("value", "<=", 1.2),
+    ),
+    Figure(
+        "outstanding",
+        "crowd",
+        "cost to submit, many outstanding, x few",
+        2,
+        Target("value", "<=", 1.2),
+    ),
+    Figure(
+        "fairness",
+        "crowd",
+        "time beside another's crowd, x idle",
+        2,
+        Target("value", "<=", 3),
+    ),
+    Figure("imap_client", "imap", "lazy map, client grows by, MB", 1, Target("value", "<=", 20)),
+    Figure(
+        "imap_controller",
+        "imap",
+        "lazy map, controller grows by, MB",
+        1,
+        Target("value", "<=", 20),
+    ),
 )

@@ -71,7 +71,7 @@ class Bench:
 
     def run(self) -> Results:
         """Measure everything asked for."""
-        if set(self._groups) != {"kept"}:
+        if not {"kept", "crowd", "imap"}.issuperset(self._groups):
             for number in range(self._plan.rounds):
                 for spec in self._specs:
                     what = f"round {number + 1} of {self._plan.rounds}: {spec.name}"
@@ -80,7 +80,27 @@ class Bench:
             for spec in self._specs:
                 if self._plan.sizes[spec.name].kept:
                     self._with(spec, f"memory kept: {spec.name}", self._kept)
+        for spec in self._specs:
+            self._crowds(spec, self._plan.sizes[spec.name])
         return self.results
+
+    def _crowds(self, spec: Spec, size: Size) -> None:
+        """Each in a cluster of its own: what is left of a crowd when one is measured is stopped."""
+        asked: list[tuple[str, dict[str, int]]] = []
+        if "crowd" in self._groups and size.blocked:
+            asked.append(("blocked_ahead", {"blocked": size.blocked, "free": size.free}))
+            asked.append(("outstanding", {"size": size.outstanding}))
+            asked.append(("fairness", {"size": size.crowd}))
+        for figure, counts in asked:
+
+            def measure(
+                peer: Peer, size: Size, figure: str = figure, counts: dict[str, int] = counts
+            ) -> None:
+                self.results.add(figure, spec.name, peer.call(figure, **counts, timeout=300))
+
+            self._with(spec, f"{figure.replace('_', ' ')}: {spec.name}", measure)
+        if "imap" in self._groups and size.imap:
+            self._with(spec, f"lazy map: {spec.name}", self._imap)
 
     def _with(self, spec: Spec, what: str, measure: Callable[[Peer, Size], None]) -> None:
         if spec.name in self._failed:
@@ -148,6 +168,15 @@ class Bench:
         self.results.add(
             "kept_client_objects", name, (objects[-1] - objects[0]) / (size.kept * BATCH)
         )
+
+    def _imap(self, peer: Peer, size: Size) -> None:
+        """Follow the private memory of client and controller over a lazy map."""
+        controller = peer.call("pids")["controller"]
+        peer.call("lazy_map", items=size.imap // 20, timeout=600)
+        before = {pid: private([pid]) for pid in (peer.pid, controller)}
+        peer.call("lazy_map", items=size.imap, timeout=1200)
+        for figure, pid in (("imap_client", peer.pid), ("imap_controller", controller)):
+            self.results.add(figure, peer.spec.name, (private([pid]) - before[pid]) / 1e6)
 
 
 def growth(samples: Sequence[float]) -> float:

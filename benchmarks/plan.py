@@ -19,12 +19,23 @@ class Size:
         Counted in each round.
     kept_warm, kept
         Batches before and during the measure of memory kept; 0 where it is not measured.
+    blocked, free
+        Tasks that wait for another, and free ones behind them; 0 where it is not measured.
+    outstanding, crowd
+        Tasks that wait while another is submitted; while another client's run.
+    imap
+        Items of a lazy map.
     """
 
     round_trips: int
     tasks: int
     kept_warm: int = 0
     kept: int = 0
+    blocked: int = 0
+    free: int = 0
+    outstanding: int = 0
+    crowd: int = 0
+    imap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +51,28 @@ class Plan:
 FULL = Plan(
     rounds=5,
     sizes={
-        OURS: Size(round_trips=500, tasks=5_000, kept_warm=50, kept=50),
-        PUBLISHED: Size(round_trips=300, tasks=1_500, kept_warm=1, kept=10),
+        OURS: Size(
+            round_trips=500,
+            tasks=5_000,
+            kept_warm=50,
+            kept=50,
+            blocked=2_000,
+            free=5_000,
+            outstanding=100_000,
+            crowd=50_000,
+            imap=1_000_000,
+        ),
+        # its costs grow with the square of the crowd
+        PUBLISHED: Size(
+            round_trips=300,
+            tasks=1_500,
+            kept_warm=1,
+            kept=10,
+            blocked=500,
+            free=500,
+            outstanding=4_000,
+            crowd=2_000,
+        ),
         LOKY: Size(round_trips=300, tasks=5_000),
         DASK: Size(round_trips=300, tasks=1_500),
     },
@@ -49,7 +80,17 @@ FULL = Plan(
 QUICK = Plan(
     rounds=2,
     sizes={
-        OURS: Size(round_trips=200, tasks=3_000, kept_warm=50, kept=20),
+        OURS: Size(
+            round_trips=200,
+            tasks=3_000,
+            kept_warm=50,
+            kept=20,
+            blocked=500,
+            free=2_000,
+            outstanding=20_000,
+            crowd=10_000,
+            imap=100_000,
+        ),
         PUBLISHED: Size(round_trips=100, tasks=500, kept_warm=1, kept=3),
         LOKY: Size(round_trips=100, tasks=2_000),
         DASK: Size(round_trips=100, tasks=500),

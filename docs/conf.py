@@ -58,6 +58,7 @@ numpydoc_show_class_members = False
 default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [
+    ("py:class", r"concurrent\.futures\._base\.\w+"),
     ("py:obj", r"[a-z_]\w*"),
     ("py:obj", r"(asyncio|concurrent\.futures|IPython)(\.\w+)*"),
 ]

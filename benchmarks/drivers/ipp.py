@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+from benchmarks.drivers import crowd
 from benchmarks.drivers.serve import median_ms, per_second, serve
 
 
@@ -70,6 +71,26 @@ class Ipyparallel:
         """Collect garbage; return how many memory blocks this interpreter then holds."""
         gc.collect()
         return sys.getallocatedblocks()
+
+    def blocked_ahead(self, blocked: int, free: int) -> float:
+        """See `crowd.blocked_ahead`."""
+        return crowd.blocked_ahead(self.balanced, blocked, free, rounds=3)
+
+    def outstanding(self, size: int) -> float:
+        """See `crowd.outstanding`."""
+        return crowd.outstanding(self.balanced, len(self.client), size, count=1_000)
+
+    def fairness(self, size: int) -> float:
+        """See `crowd.fairness`."""
+        other = self.cluster.connect_client_sync()
+        try:
+            return crowd.fairness(self.balanced, other.load_balanced_view(), size, rounds=10)
+        finally:
+            other.close()
+
+    def lazy_map(self, items: int) -> None:
+        """See `crowd.lazy_map`."""
+        crowd.lazy_map(self.balanced, items)
 
     def stop(self) -> None:
         """Disconnect and stop the cluster."""

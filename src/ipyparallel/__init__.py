@@ -24,13 +24,15 @@ from . import traitlets as traitlets
 from . import util as util
 from ._version import __version__, version_info
 from .client.client import Client
+from .client.inside import get_client
 from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
-from .client.results import AsyncMapResult, AsyncResult, as_completed
-from .client.views import DirectView, LoadBalancedView
+from .client.results import AsyncMapResult, AsyncResult, Cancellation, as_completed
+from .client.views import DirectView, LoadBalancedView, ViewExecutor
 from .cluster import Cluster, ClusterManager
 from .controller.dependency import Dependency, depend, dependent, interactive, require
 from .engine.current import bind_kernel
 from .error import *  # noqa: F403
+from .joblib import register as register_joblib_backend
 from .serialize import (
     PrePickled,
     Reference,
@@ -61,8 +63,10 @@ __all__ = [
     "ClusterManager",
     "DirectView",
     "LoadBalancedView",
+    "ViewExecutor",
     "AsyncResult",
     "AsyncMapResult",
+    "Cancellation",
     "as_completed",
     "Dependency",
     "depend",
@@ -92,4 +96,6 @@ __all__ = [
     "FIRST_EXCEPTION",
     "MultipleInstanceError",
     "bind_kernel",
+    "register_joblib_backend",
+    "get_client",
 ]

@@ -166,3 +166,23 @@ def test_output_that_cannot_be_sent_is_not_waited_for(client: ipp.Client) -> Non
     result = client[0].execute(code)
     result.wait(20)
     assert result.wait_for_output(5)
+
+
+@pytest.mark.parametrize(
+    ("retry_on", "retryable"),
+    [(["builtins.ArithmeticError"], True), (["builtins.KeyError"], False), ([], False)],
+)
+def test_a_reply_says_whether_the_error_is_worth_a_retry(
+    client: ipp.Client, retry_on: list[str], retryable: bool
+) -> None:
+    messenger = client._messenger
+    content, buffers = messenger.pack(lambda: 1 / 0, (), {})
+    uuid = messenger.engines.uuid(0)
+
+    def submit(metadata):
+        task = messenger.submit("mux", "apply_request", content, buffers, metadata, uuid)
+        assert isinstance(task.exception(20), ZeroDivisionError | ipp.RemoteError)
+        return task.reply_metadata.retryable
+
+    assert submit({"retry_on": retry_on}) is retryable
+    assert not isinstance(submit({}), bool)

@@ -155,3 +155,19 @@ def test_it_gives_no_tasks_to_an_engine_that_is_silent(new_cluster: NewCluster) 
         assert set(one_at_a_time(client, 10)) == {1}
     finally:
         silent.resume()
+
+
+def test_what_it_would_not_heed_is_refused(parts: Parts) -> None:
+    parts.start_engine(0)
+    view = parts.client.load_balanced_view()
+    first = view.apply_async(abs, -1)
+    with view.temp_flags(after=first, retries=1):
+        for call in view.apply, view.map, view.imap:
+            with pytest.raises(RuntimeError, match="does not heed after, retries"):
+                call(abs, [1])
+    where = ipp.depend(bool, 1)(abs)
+    for call in view.apply_async, view.map_async, view.imap:
+        with pytest.warns(UserWarning, match="abs depends on"):
+            call(where, -1 if call == view.apply_async else [-1])
+    assert list(view.imap(abs, [-1, -2])) == [1, 2]
+    assert view.map_sync(abs, range(100), chunksize="auto") == list(range(100))

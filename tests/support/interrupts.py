@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FunctionType
 
 from ipyparallel import AsyncResult
 
@@ -14,19 +15,29 @@ from ipyparallel import AsyncResult
 _LOOK = 0.02
 
 
-def _waits_for_a_result(thread_id: int) -> bool:
-    """Whether the thread is inside a wait of `threading`, called from `AsyncResult.get`."""
+def _waits(thread_id: int, inside: FunctionType, of: FunctionType) -> bool:
+    """Whether the thread is inside a function, called from another."""
     frame = sys._current_frames().get(thread_id)
     codes = []
     while frame is not None:
         codes.append(frame.f_code)
         frame = frame.f_back
-    return codes[:1] == [threading.Condition.wait.__code__] and AsyncResult.get.__code__ in codes
+    return codes[:1] == [inside.__code__] and of.__code__ in codes
 
 
 @contextmanager
-def ctrl_c_while_waiting() -> Iterator[None]:
-    """Within this context, which the main thread runs, a wait for a result is interrupted."""
+def ctrl_c_while_waiting(
+    inside: FunctionType = threading.Condition.wait, of: FunctionType = AsyncResult.get
+) -> Iterator[None]:
+    """Within this context, which the main thread runs, a wait for a result is interrupted.
+
+    Parameters
+    ----------
+    inside : function
+        In which it waits.
+    of : function
+        That has called this.
+    """
     main = threading.main_thread().ident
     assert main == threading.get_ident()
     over = threading.Event()
@@ -36,7 +47,7 @@ def ctrl_c_while_waiting() -> Iterator[None]:
         # has looked for signals, does not wake it up. To that thread, since another one that gets
         # it would not wake this one up either.
         while not over.wait(_LOOK):
-            if _waits_for_a_result(main):
+            if _waits(main, inside, of):
                 signal.pthread_kill(main, signal.SIGINT)
 
     helper = threading.Thread(target=interrupt)

@@ -362,17 +362,13 @@ class Model:
             left = [i for i in follow if not self.tasks[i].ends]
             if task.job.phase is JobPhase.BLOCKED:
                 return True  # where it may run is looked at when they have ended
-            if not left or (follow.all and len(left) < len(follow)):
-                places = [
-                    uuid
-                    for uuid in self.engines
-                    if follow.check(
-                        self.ended(True, uuid) | set(left), self.ended(False, uuid) | set(left)
-                    )
-                ]
-                if not places:
-                    return False
-                return bool(left) or any(self.is_able(task, uuid) for uuid in places)
+            ended = {
+                uuid: (self.ended(True, uuid) | set(left), self.ended(False, uuid) | set(left))
+                for uuid in self.engines
+                if self.is_able(task, uuid)
+            }
+            # those that have not ended may yet run anywhere
+            return any(follow.check(*of_engine) for of_engine in ended.values())
         return True
 
     def is_able(self, task, uuid):
@@ -400,6 +396,19 @@ class Model:
             kept |= names
         return None
 
+    def is_kept(self, task, uuid):
+        """What it needs may have been kept for another, which since has lost its rank: as turns
+        change elsewhere, nobody looks here before something happens on the engine."""
+        needs = {name for name, _ in task.terms.resources}
+        return any(
+            other is not task
+            and other.waits
+            and needs & {name for name, _ in other.terms.resources}
+            and self.is_met(other, uuid)
+            and self.machine.engines[uuid].running
+            for other in self.tasks.values()
+        )
+
     def rank(self, task):
         terms = task.terms
         return -terms.priority, self.turns[task.owner], -terms.depth, task.number
@@ -425,7 +434,8 @@ class Model:
             has_room = len(model.active) < self.limit(uuid)
             if has_room and model.asked is None and not model.condemned:
                 task = self.next_for(uuid)
-                assert task is None, f"{uuid} has room, and {task.job} waits"
+                if task is not None and not self.is_kept(task, uuid):
+                    raise AssertionError(f"{uuid} has room, and {task.job} waits")
         for msg_id in open_tasks:
             task = self.tasks[msg_id]
             if task.waits:
@@ -437,7 +447,9 @@ class Model:
 
     def hopes(self, task):
         """It needs what no engine has yet: there was none, or a new one comes."""
-        return bool(task.terms.resources) and not task.terms.targets
+        if task.terms.targets:
+            return False
+        return bool(task.terms.resources) or self.machine.patience(self.now) is not None
 
     def check_resources(self, engine, model):
         for name, amount in engine.resources.items():

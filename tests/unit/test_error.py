@@ -90,6 +90,7 @@ SAMPLES = [
     error.ClientClosed("a"),
     NoEnginesRegistered(),
     TaskAborted("a"),
+    error.TaskCancelled("a"),
     TaskTimeout("a"),
     UnmetDependency("a"),
     ImpossibleDependency("a"),

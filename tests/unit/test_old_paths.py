@@ -14,8 +14,9 @@ NAMES = {
         LoadBalancedView MultipleInstanceError ParallelFunction PrePickled Reference RemoteError
         RemoteFunction TimeoutError _NONINTERACTIVE __version__ can can_map client cluster
         controller depend dependent deserialize_object engine error interactive
-        pack_apply_message parallel remote require serialize serialize_object traitlets uncan
-        uncan_map unpack_apply_message use_cloudpickle use_dill use_pickle util version_info""",
+        pack_apply_message parallel register_joblib_backend remote require serialize
+        serialize_object traitlets uncan uncan_map unpack_apply_message use_cloudpickle use_dill
+        use_pickle util version_info""",
     "ipyparallel._async": "AsyncFirst",
     "ipyparallel._version": "version_info",
     "ipyparallel.client.asyncresult": """ALL_COMPLETED AsyncMapResult AsyncResult FIRST_COMPLETED
@@ -44,6 +45,8 @@ NAMES = {
     "ipyparallel.controller.task_scheduler": "TaskScheduler",
     "ipyparallel.engine.app": "IPEngine aliases base_aliases base_flags flags main",
     "ipyparallel.engine.kernel": "IPythonParallelKernel",
+    "ipyparallel.client._joblib": "IPythonParallelBackend",
+    "ipyparallel.joblib": "register",
     "ipyparallel.serialize": "can_map uncan_map",
     "ipyparallel.serialize.canning": """CannedArray CannedBuffer CannedBytes CannedCell CannedClass
         CannedFunction CannedMemoryView CannedObject CannedPartial Reference can can_class
@@ -56,10 +59,11 @@ NAMES = {
     "ipyparallel.traitlets": "Launcher PortList entry_points",
     "ipyparallel.util": """ISO8601 Namespace ReverseDict _all_profile_dirs _default_profile_dir
         _ensure_tzinfo _execute _locate_profiles _parse_date _pull _push abbreviate_profile_dir
-        compare_datetimes disambiguate_ip_address disambiguate_url ensure_timezone extract_dates
-        int_keys integer_loglevel interactive ip_for_host is_ip is_url local_logger log_errors
-        progress select_random_ports set_hwm shlex_join signal_children split_url utc utcnow
-        validate_url validate_url_container""",
+        become_dask_worker compare_datetimes disambiguate_ip_address disambiguate_url
+        ensure_timezone extract_dates int_keys integer_loglevel interactive ip_for_host is_ip
+        is_url local_logger log_errors progress select_random_ports set_hwm shlex_join
+        signal_children split_url stop_distributed_worker utc utcnow validate_url
+        validate_url_container""",
 }
 
 #: These warn, each time somebody imports them for the first time in a process.

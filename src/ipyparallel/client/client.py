@@ -15,6 +15,7 @@ from traitlets import Bool, HasTraits, Integer, observe
 from ..protocol.session import Session
 from .activation import activate_if_first, activate_view, release
 from .control import ControlMethods
+from .dask import DaskMethods
 from .ipython import get_shell, show_remote_errors
 from .jobs import TaskMethods
 from .messaging.execute_reply import ExecuteReply as ExecuteReply
@@ -26,13 +27,14 @@ from .requests import RequestMethods
 from .targets import Targets, is_all
 from .views.balanced import LoadBalancedView
 from .views.direct import DirectView
+from .views.executor import ViewExecutor
 from .waiting import future_engines, wait_for_engines
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
 
 
-class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
+class Client(TaskMethods, ControlMethods, RequestMethods, DaskMethods, HasTraits):
     """A connection to a cluster. All methods may be called from several threads.
 
     Parameters
@@ -306,6 +308,16 @@ class Client(TaskMethods, ControlMethods, RequestMethods, HasTraits):
         else:
             targets = None
         return LoadBalancedView(self, targets, **flags)
+
+    def executor(self, targets: Targets = None) -> ViewExecutor:
+        """The cluster as an executor of `concurrent.futures`: that of a load balanced view.
+
+        Parameters
+        ----------
+        targets : optional
+            Restricts the engines; by default all, now and later.
+        """
+        return self.load_balanced_view(targets).executor
 
     def activate(self, targets: Targets = "all", suffix: str = "") -> DirectView:
         """Make ``%px`` and the other magics of IPython those of a view that blocks.

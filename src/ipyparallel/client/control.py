@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
-from ..error import EngineError
+from ..error import EngineError, TaskAborted
 from .jobs import Jobs, msg_ids_of
 from .messaging.messenger import Messenger
 from .results import AsyncResult
@@ -86,17 +86,32 @@ class ControlMethods:
     def abort(
         self, jobs: Jobs = None, targets: Targets = None, block: bool | None = None
     ) -> AsyncResult:
-        """Have tasks that have not begun on their engine not run.
+        """Have tasks end, wherever they are: those that wait are not run, others interrupted.
+
+        They fail with `TaskAborted`.
 
         Parameters
         ----------
         jobs : optional
             Message ids or results; by default everything outstanding.
+        targets : optional
+            Engines: only what these have is aborted. By default what waits for an engine, too.
+        block : bool, optional
+            Whether to wait until it is known what became of them.
+
+        Returns
+        -------
+        AsyncResult
+            Its result is a `Cancellation`, which says where each of the tasks was.
 
         Raises
         ------
         TypeError
             Something else was given.
+
+        See Also
+        --------
+        AsyncResult.cancel
         """
         if jobs is None:
             msg_ids = list(self._messenger.tasks.pending)
@@ -107,10 +122,16 @@ class ControlMethods:
                 if not isinstance(job, (str, AsyncResult)):
                     raise TypeError(f"jobs must be message ids or results, not {job!r}")
                 msg_ids += msg_ids_of(job, self._messenger.history)
-        if not msg_ids:
-            # to an engine, an empty list means all executions that wait, whoever sent them
-            return AsyncResult(cast("Client", self), [], fname="abort")
-        return self._control("abort_request", {"msg_ids": msg_ids}, targets, block)
+        engines = None
+        if not is_all(targets):
+            uuids = self._messenger.engines.uuids
+            engines = [uuids[i] for i in self._resolve(targets) if i in uuids]
+        self._messenger.check()
+        cancelling = self._messenger.cancel(msg_ids, TaskAborted, engines)
+        result = AsyncResult(cast("Client", self), cancelling.result, fname="abort")
+        if self.block if block is None else block:
+            result.get()
+        return result
 
     def shutdown(
         self,

@@ -125,8 +125,9 @@ class ParallelFunction(RemoteFunction):
         Contiguous parts, or every n-th element.
     block : bool, optional
         Whether calls wait; by default they do not, whatever the view does.
-    chunksize : int, optional
-        Most elements in one task of a load balanced view; by default one.
+    chunksize : int or 'auto', optional
+        Most elements in one task of a load balanced view; by default one. ``'auto'``: by how long
+        those before them took; see `LoadBalancedView.map`.
     ordered : bool
         Whether iterating over the result keeps the order of the input.
     return_exceptions : bool
@@ -141,7 +142,7 @@ class ParallelFunction(RemoteFunction):
         f: Callable[..., Any],
         dist: str = "b",
         block: bool | None = None,
-        chunksize: int | None = None,
+        chunksize: int | str | None = None,
         ordered: bool = True,
         return_exceptions: bool = False,
         **flags: Any,

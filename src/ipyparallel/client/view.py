@@ -1,5 +1,5 @@
 """The old import path of the views; they are in `ipyparallel.client.views`."""
 
-from .views import DirectView, LoadBalancedView, View
+from .views import DirectView, LazyMapIterator, LoadBalancedView, View, ViewExecutor
 
-__all__ = ["DirectView", "LoadBalancedView", "View"]
+__all__ = ["DirectView", "LazyMapIterator", "LoadBalancedView", "View", "ViewExecutor"]

@@ -148,6 +148,7 @@ class IPController(BaseParallelApplication):
             Session(key.encode()),
             channels.hub,
             {name: engine_dict[name] for name in _TOLD_TO_ENGINES},
+            client_info=_without_key(client),
             heart_period=hearts.period / 1000,
             max_misses=hearts.max_heartmonitor_misses,
             stop=stopped.set,
@@ -178,6 +179,7 @@ class IPController(BaseParallelApplication):
                 gc.freeze()
             await stopped.wait()
         finally:
+            await hub.dask.close()
             hub.close()
             scheduler.join()
             for relay in relays:
@@ -247,6 +249,13 @@ class IPController(BaseParallelApplication):
             connection.write_info(path, info)
             files.append(Path(path))
             self.log.debug("Wrote %s", path)
+
+
+def _without_key(info: ClientInfo) -> dict[str, Any]:
+    """A connection file's content, to be told to who has the key."""
+    content = connection.to_dict(info)
+    del content["key"]
+    return content
 
 
 _TOLD_TO_ENGINES = (

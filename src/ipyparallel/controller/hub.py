@@ -11,17 +11,18 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
 import zmq
 
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import CancelRequest, EngineNotice
+from ..protocol.messages import EngineNotice
 from ..protocol.resources import format_resources
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from . import link, queries
+from .dask import DaskScheduler
+from .errands import Errands
 from .hearts import Hearts
 from .registry import Engine, Registry
 from .tokens import Tokens
@@ -35,18 +36,6 @@ COMING_PERIOD = 0.25
 
 #: Seconds after which an engine that has registered, and cannot be reached, is given up.
 REGISTRATION_TIMEOUT = 30.0
-
-
-class RecallReply(msgspec.Struct):
-    """An engine's answer to a ``recall_request``: the tasks it gives back."""
-
-    returned: list[str] = []
-
-
-class CancelOutcomes(msgspec.Struct):
-    """An engine's answer to a ``cancel_request``: what became of each task; see `CancelReply`."""
-
-    outcomes: dict[str, Literal["queued", "running", "finished"]] = {}
 
 
 @dataclass(slots=True)
@@ -96,8 +85,8 @@ class Hub:
         Verifies copies of messages that were meant for others.
     sockets : HubSockets
         Used on the running loop from now on.
-    connection_info : mapping
-        Told to engines that register.
+    connection_info, client_info : mapping
+        Told to engines that register: where they connect, and where clients do.
     heart_period : float
         Seconds between pings.
     max_misses : int
@@ -113,6 +102,7 @@ class Hub:
         sockets: HubSockets,
         connection_info: Mapping[str, Any],
         *,
+        client_info: Mapping[str, Any],
         heart_period: float,
         max_misses: int,
         stop: Callable[[], None],
@@ -120,10 +110,12 @@ class Hub:
     ) -> None:
         self.session = session
         self.connection_info = dict(connection_info)
+        self.client_info = dict(client_info)
         self.heart_period = heart_period
         self.stop = stop
         self.log = log
         self.registry = Registry()
+        self.dask = DaskScheduler(connection_info["interface"], log)
         self._observer = observer
         self._hearts = Hearts(max_misses)
         self._tokens = Tokens()
@@ -132,6 +124,7 @@ class Hub:
         self._load_number = 0
         self._loop = asyncio.get_running_loop()
         self._ping_number = 0
+        self._errands = Errands(self._ask_engine, self._tell_scheduler, self._lost)
         self._open(sockets)
         self._beat_timer = self._loop.call_later(heart_period, self._beat)
         self._coming_timer: asyncio.TimerHandle | None = None
@@ -185,7 +178,7 @@ class Hub:
         declared = format_resources(engine.resources)
         self.log.info("Engine %d is ready%s", engine.id, declared and f", with {declared}")
         joined = link.EngineJoined(engine.uuid, engine.id, engine.resources)
-        self._scheduler.send([link.encode(joined)])
+        self._tell_scheduler(joined)
         self._hearts.watch(engine.uuid)
         notice = EngineNotice(engine.id, engine.uuid, engine.native)
         self.notify("registration_notification", notice)
@@ -288,15 +281,8 @@ class Hub:
             match message.header.msg_type:
                 case "engine_ready":
                     self._reached(uuid, channel)
-                case "recall_reply":
-                    returned = message.read_content(RecallReply).returned
-                    self._scheduler.send([link.encode(link.TasksReturned(uuid, returned))])
-                case "cancel_reply":
-                    # of one that was refused, since the engine is gone, there is none
-                    if outcomes := message.read_content(CancelOutcomes).outcomes:
-                        self._scheduler.send(
-                            [link.encode(link.TasksCancelled(uuid, dict(outcomes)))]
-                        )
+                case _:
+                    self._errands.answered(uuid, message)
         except ValueError as e:
             self.log.warning("Dropped a message on the %s channel: %s", channel, e)
 
@@ -311,21 +297,24 @@ class Hub:
             case link.EngineReached(uuid):
                 self._reached(uuid, "task")
             case link.EngineUnreachable(uuid):
-                if engine := self.registry.get(uuid):
-                    self.engine_gone(engine, "its connection to the controller broke")
-            case link.RecallTasks(uuid, msg_ids):
-                self._ask_engine(uuid, "recall_request", {"msg_ids": msg_ids})
-            case link.CancelTasks(uuid, msg_ids):
-                self._ask_engine(uuid, "cancel_request", CancelRequest(msg_ids))
-            case link.ReplaceEngine(uuid, reason):
-                self._ask_engine(uuid, "replace_request", {"reason": reason})
+                self._lost(uuid, "its connection to the controller broke")
             case link.Load() as load:
                 self._loads[load.number].balanced = load
                 self._check_load(load.number)
+            case errand:
+                engine = self.registry.get(errand.uuid)
+                self._errands.run(errand, native=engine is not None and engine.native)
 
     def _ask_engine(self, uuid: str, msg_type: str, content: Any) -> None:
         """Ask an engine; `_on_report` hears its answer."""
         self._control.send([uuid.encode(), *self.session.message(msg_type, content)])
+
+    def _tell_scheduler(self, message: link.ToScheduler) -> None:
+        self._scheduler.send([link.encode(message)])
+
+    def _lost(self, uuid: str, reason: str) -> None:
+        if engine := self.registry.get(uuid):
+            self.engine_gone(engine, reason)
 
     def ask_load(self, then: Callable[[link.Load, link.Load], None]) -> None:
         """Call `then` with what there is to do, directly and balanced."""

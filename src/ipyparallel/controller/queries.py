@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..error import wrap_exception
 from ..protocol.messages import (
+    BecomeDaskRequest,
     ConnectionRequest,
     QueueRequest,
     RegistrationReply,
@@ -77,7 +78,8 @@ def _take_in(hub: Hub, request: RegistrationRequest, reply: Reply) -> None:
         return
     hub.log.debug("Engine %d is coming", engine.id)
     period = int(hub.heart_period * 1000)
-    reply("registration_reply", RegistrationReply(engine.id, period, hub.connection_info))
+    content = RegistrationReply(engine.id, period, hub.connection_info, client_info=hub.client_info)
+    reply("registration_reply", content)
     hub.engine_coming(engine)
 
 
@@ -134,10 +136,20 @@ def _shut_down(hub: Hub, message: Message, reply: Reply) -> None:
     hub.stop()
 
 
+def _become_dask(hub: Hub, message: Message, reply: Reply) -> None:
+    hub.dask.answer_start(message.read_content(BecomeDaskRequest).scheduler_args, reply)
+
+
+def _stop_dask(hub: Hub, message: Message, reply: Reply) -> None:
+    hub.dask.answer_stop(reply)
+
+
 _HANDLERS: dict[str, Callable[[Hub, Message, Reply], None]] = {
+    "become_dask_request": _become_dask,
     "connection_request": _connect,
     "registration_request": _register,
     "unregistration_request": _unregister,
     "queue_request": _queue_status,
     "shutdown_request": _shut_down,
+    "stop_distributed_request": _stop_dask,
 }

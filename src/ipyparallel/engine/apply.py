@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from time import perf_counter
 from typing import Any
 
@@ -23,7 +23,9 @@ from ..serialize.limits import check_size
 from .forked import exit_if_forked
 from .interrupts import interruptible
 from .kernel import IPythonParallelKernel
+from .ledger import Ledger
 from .output import KernelSession
+from .stopping import EngineStopping
 
 _OK = b'{"status":"ok"}'
 _ABORTED = b'{"status":"aborted"}'
@@ -41,11 +43,14 @@ class ApplyRunner:
     kernel : IPythonParallelKernel
     session : Session
         Makes the replies.
+    ledger : Ledger
+        Says which calls are cancelled.
     """
 
-    def __init__(self, kernel: IPythonParallelKernel, session: Session) -> None:
+    def __init__(self, kernel: IPythonParallelKernel, session: Session, ledger: Ledger) -> None:
         self._kernel = kernel
         self._session = session
+        self._ledger = ledger
         self._output: KernelSession = kernel.session
         self._functions = LoadedFunctions()
 
@@ -68,11 +73,11 @@ class ApplyRunner:
             content = _OK
         except BaseException as e:  # noqa: BLE001  (SystemExit too: the engine survives it)
             exit_if_forked(e)
-            content = self._failure(e, metadata)
+            content = self._failure(e, request, metadata)
         metadata.elapsed = perf_counter() - begun
         kernel.flush_output()
         if request.count_output:
-            metadata.output_count = self._output.end_count()
+            metadata.output_count = self._output.end_count(msg_id)
         reply = self._reply(message, content, metadata, buffers)
         if not request.count_output:
             kernel._publish_status("idle", "shell")
@@ -81,6 +86,8 @@ class ApplyRunner:
     @interruptible
     def _call(self, message: Message) -> list[Any]:
         """All of the user's code that is involved; the frames of what it returns."""
+        if self._ledger.cancelled:  # the signal may have come before
+            self._ledger.check()
         func, args, kwargs, pack = unpack_call(
             message.content_frame, message.buffers, self._functions
         )
@@ -88,21 +95,21 @@ class ApplyRunner:
         check_size(buffers, self._kernel.max_message_size, func, "IPEngine.max_message_size")
         return buffers
 
-    def abort(self, message: Message) -> list[Any]:
-        """The reply to a request that will not be run."""
+    def abort(self, message: Message, output_count: int = 0) -> list[Any]:
+        """The reply to a request that will not be run, or was cancelled."""
         request = _metadata(message)
         metadata = self._reply_metadata(request)
         metadata.status = "aborted"
         if request.count_output:
-            metadata.output_count = 0
+            metadata.output_count = output_count
         return self._reply(message, _ABORTED, metadata, [])
 
-    def refuse(self, message: Message, error: BaseException) -> list[Any]:
+    def refuse(self, message: Message, error: BaseException, output_count: int = 0) -> list[Any]:
         """The reply to a request that cannot be run."""
         metadata = self._reply_metadata(_metadata(message))
         metadata.status = "error"
         if _metadata(message).count_output:
-            metadata.output_count = 0
+            metadata.output_count = output_count
         return self._reply(message, encode_any(describe_exception(error)), metadata, [])
 
     def _reply(
@@ -130,9 +137,16 @@ class ApplyRunner:
             status="ok",
         )
 
-    def _failure(self, error: BaseException, metadata: ReplyMetadata) -> bytes:
+    def _failure(
+        self, error: BaseException, request: RequestMetadata, metadata: ReplyMetadata
+    ) -> bytes:
         kernel = self._kernel
+        if self._ledger.top_is_cancelled() and not isinstance(error, EngineStopping):
+            metadata.status = "aborted"
+            return _ABORTED
         metadata.status = "error"
+        if request.retry_on is not None:
+            metadata.retryable = is_one_of(error, request.retry_on)
         metadata.engine_info = {"engine_uuid": kernel.ident, "engine_id": kernel.engine_id}
         metadata.dependencies_met = type(error).__name__ != "UnmetDependency"
         return encode_any(kernel.describe(error, kernel.traceback_of(error), "apply"))
@@ -143,6 +157,11 @@ def _metadata(message: Message) -> RequestMetadata:
         return decode_request_metadata(message.metadata_frame)
     except UNREADABLE:
         return RequestMetadata()  # nothing in it is needed to run the call
+
+
+def is_one_of(error: BaseException, names: Collection[str]) -> bool:
+    """Whether an exception is of one of these types, each ``module.qualname``."""
+    return any(f"{kind.__module__}.{kind.__qualname__}" in names for kind in type(error).__mro__)
 
 
 def _pack(result: Any, func: Any, pack: Callable[[Any], list[Any]]) -> list[Any]:

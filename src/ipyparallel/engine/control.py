@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import zmq
 
 from ..error import describe_exception
-from ..protocol.messages import UNREADABLE
+from ..protocol.messages import UNREADABLE, CancelRequest
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.liveness import Patience, is_connected, refused
@@ -34,6 +34,9 @@ class Main(Protocol):
 
     def abort(self, msg_ids: list[str] | None) -> None:
         """Do not run these requests; None: none of those queued."""
+
+    def cancel(self, msg_ids: list[str], interrupt: Callable[[], None]) -> dict[str, str]:
+        """Interrupt these requests if they run, or do not run them; where each of them is."""
 
     def take_back(self, msg_ids: list[str]) -> list[str]:
         """Do not run those of these requests that have not begun; which these are."""
@@ -124,6 +127,7 @@ class ControlThread:
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
         self._handlers: dict[str, Callable[[Request], None]] = {
             "abort_request": self._abort,
+            "cancel_request": self._cancel,
             "clear_request": self._clear,
             "interrupt_request": self._interrupt,
             "kernel_info_request": self._kernel_info,
@@ -200,6 +204,11 @@ class ControlThread:
             msg_ids = [msg_ids]
         self._main.abort(_ids(msg_ids) or None)
         request.reply({"status": "ok"})
+
+    def _cancel(self, request: Request) -> None:
+        content = request.message.read_content(CancelRequest)
+        outcomes = self._main.cancel(content.msg_ids, lambda: self._kill(signal.SIGINT))
+        request.reply({"status": "ok", "outcomes": outcomes})
 
     def _clear(self, request: Request) -> None:
         def clear() -> None:

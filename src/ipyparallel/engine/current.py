@@ -1,24 +1,10 @@
-"""The engine that this process is, for what user code asks of it. Cheap to import."""
+"""What user code asks of the engine that it runs in. Cheap to import."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .engine import Engine
-
-_engine: Engine | None = None
-
-
-def set_engine(engine: Engine | None) -> None:
-    """This process is that engine from now on."""
-    global _engine
-    _engine = engine
-
-
-def get_engine() -> Engine | None:
-    """The engine that this process is; None if it is none."""
-    return _engine
+from .._host import get_host
 
 
 def bind_kernel(**kwargs: Any) -> str:
@@ -51,6 +37,7 @@ def bind_kernel(**kwargs: Any) -> str:
     TypeError
         There is no such option.
     """
-    if _engine is None:
+    host = get_host()
+    if host is None:
         raise RuntimeError("bind_kernel must be called from an IPEngine instance")
-    return _engine.bind_kernel(**kwargs)
+    return host.bind_kernel(**kwargs)

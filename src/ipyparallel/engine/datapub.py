@@ -8,8 +8,8 @@ from typing import Any
 from traitlets import Any as AnyTrait
 from traitlets import CBytes, HasTraits
 
+from .._host import get_host
 from ..serialize.pickler import serialize
-from .current import get_engine
 from .origin import Follower
 
 __all__ = ["ZMQDataPublisher", "publish_data"]
@@ -57,7 +57,7 @@ def publish_data(data: Mapping[str, Any]) -> None:
     TypeError
         `data` is no dict.
     """
-    engine = get_engine()
-    if engine is None:
+    host = get_host()
+    if host is None:
         raise RuntimeError("publish_data must be called on an engine")
-    engine.data_pub.publish_data(data)
+    host.data_pub.publish_data(data)

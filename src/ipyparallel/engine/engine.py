@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,7 @@ from IPython.core.profiledir import ProfileDir
 from tornado.ioloop import IOLoop
 from traitlets.config import Configurable
 
+from .._host import set_host
 from ..error import EngineError, unwrap_exception
 from ..protocol.connection import EngineInfo
 from ..protocol.framing import InvalidMessage
@@ -30,12 +32,12 @@ from ..transport.heart import Heart
 from ..transport.liveness import refused
 from ..transport.sockets import HUB, receive, send
 from .control import ControlThread
-from .current import set_engine
 from .datapub import ZMQDataPublisher
 from .forked import ForkedChild
 from .interrupts import may_interrupt
 from .kernel import IPythonParallelKernel
 from .kernel_ports import KernelPorts
+from .nesting import lineage_of_subtasks
 from .output import KernelSession
 from .redirect import redirect_output
 from .report import report_death
@@ -96,6 +98,9 @@ class Engine:
         max_message_size: int | None = None,
     ) -> None:
         self.id = -1
+        #: See `Host`.
+        self.client: Any = None
+        self.client_info: dict[str, Any] = {}
         self._startup = startup
         self._output_limit = output_limit
         self._max_message_size = max_message_size
@@ -162,6 +167,7 @@ class Engine:
         self._requests = Requests(kernel, self._session, self._log)
         kernel.on_abort = self._requests.abort_failed
         kernel.on_exit = partial(self.stop, "its code called exit()")
+        kernel.is_cancelled = self._requests.ledger.top_is_cancelled
         kernel.runs_for_front_end = lambda: self._requests.runs_for_front_end
         self._requests.listen(direct=sockets.direct, tasks=sockets.tasks)
         control = ControlThread(
@@ -189,11 +195,14 @@ class Engine:
         heart.start()
         self._handle_signals(control)
         ForkedChild(kernel).watch()
-        set_engine(self)
+        set_host(self)
         self._announce(control)
         try:
             await self._stopped.wait()
         finally:
+            set_host(None)
+            if self.client is not None:
+                self.client.close()
             self._say_goodbye(sockets)
             heart.stop()
             control.close()
@@ -245,6 +254,8 @@ class Engine:
                 f" is it running, and is the connection file up to date?"
             ) from None
         self.id = reply.id
+        if reply.client_info:
+            self.client_info = {**reply.client_info, "key": self._info.key}
         kernel.set_engine_id(reply.id)
         if self._on_registered is not None:
             self._on_registered(reply.id)
@@ -264,10 +275,16 @@ class Engine:
         return reply
 
     def _handle_signals(self, control: ControlThread) -> None:
+        ledger = self._requests.ledger
+
         def interrupt(number: int, frame: FrameType | None) -> None:
+            is_cancel = ledger.take_signal()
+            if is_cancel and not ledger.top_is_cancelled():
+                return  # it came too late, or too early
             if may_interrupt(frame):
                 raise KeyboardInterrupt
-            self._log.warning("Ignoring SIGINT. Terminate with SIGTERM.")
+            if not self._kernel.interrupt_awaited() and not is_cancel:
+                self._log.warning("Ignoring SIGINT. Terminate with SIGTERM.")
 
         def terminate(number: int, frame: FrameType | None) -> None:
             control.stop_in_any_case("it was terminated by a signal")
@@ -295,21 +312,48 @@ class Engine:
         sockets.registration.close()
         self._kernel.flush_output()
 
-    # ---- asked by user code
+    # ---- asked by user code; see `Host`
 
     def bind_kernel(self, **options: Any) -> str:
         """See `current.bind_kernel`."""
         return self._kernel_ports.open(**options)
 
+    def lineage(self) -> dict[str, Any]:
+        """What is said in the metadata of a task that the running one submits."""
+        return lineage_of_subtasks(self._requests.current)
+
+    def may_serve(self) -> bool:
+        """Whether `serve` may be called."""
+        return self._requests.nesting.may_serve()
+
+    def serve(self, done: Callable[[], bool], timeout: float | None) -> bool:
+        """Run other requests while the running one waits."""
+        return self._requests.nesting.serve(done, timeout)
+
+    def wake(self) -> None:
+        """Have `serve` look again."""
+        self._requests.nesting.wake()
+
+    def serve_while_awaited(self, future: Future[Any]) -> None:
+        """Run other requests while the running one awaits this."""
+        self._requests.nesting.serve_while_awaited(future)
+
     # ---- asked by the control thread; see `control.Main`
 
     def abort(self, msg_ids: list[str] | None) -> None:
-        """Do not run these requests."""
-        self._requests.abort(msg_ids)
+        """Do not run these requests; None: no execution that waits."""
+        if msg_ids is None:
+            self._requests.between(self._requests.abort_executions)
+        else:
+            self._requests.ledger.abort(msg_ids)
+
+    def cancel(self, msg_ids: list[str], interrupt: Callable[[], None]) -> dict[str, str]:
+        """Interrupt these requests, or do not run them; where each is."""
+        return self._requests.ledger.cancel(msg_ids, interrupt)
 
     def take_back(self, msg_ids: list[str]) -> list[str]:
         """Do not run those of these tasks that have not begun."""
-        return self._requests.take_back(msg_ids)
+        return self._requests.ledger.take_back(msg_ids)
 
     def between_tasks(self, call: Callable[[], None]) -> None:
         """Call this in the main thread, when nothing is running."""

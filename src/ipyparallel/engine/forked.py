@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 
+from .._host import set_host
 from .kernel import IPythonParallelKernel
 
 #: Signals for which an engine has handlers.
@@ -51,6 +52,7 @@ class ForkedChild:
     def _begin(self) -> None:
         global _child
         _child = True
+        set_host(None)
         # the engine's would have the child stop the engine
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -60,6 +62,11 @@ class ForkedChild:
         session.count.in_fork()
         session.pid = os.getpid()  # or it would refuse to send
         self._release_signals()
+
+
+def is_forked() -> bool:
+    """Whether this process is not the engine, but a child of it."""
+    return _child
 
 
 def exit_if_forked(error: BaseException | None = None) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import Context
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,7 +52,22 @@ class EngineShell(ZMQInteractiveShell):  # type: ignore[misc]
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         self.last_error = evalue
+        if self.kernel.is_cancelled():
+            self._last_traceback = stb  # nobody wants to see it
+            return
         super()._showtraceback(etype, evalue, stb)
+
+    @interruptible
+    async def run_cell_async(self, *args: Any, **kwargs: Any) -> Any:
+        """See the base class."""
+        try:
+            return await super().run_cell_async(*args, **kwargs)
+        except KeyboardInterrupt as e:
+            # not in the user's code, but beside it, where nothing would stop it; it must not go
+            # on to the event loop
+            if self.kernel.awaited is None:
+                raise
+            raise asyncio.CancelledError from e
 
     def ask_exit(self) -> None:
         """End the engine; or just the front end, for who leaves a console does not mean more."""
@@ -78,6 +97,11 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
     runs_for_front_end = AnyTrait()
     #: Called when the user's code asks to end the kernel.
     on_exit = AnyTrait()
+    #: Returns whether the request that is running is cancelled.
+    is_cancelled = AnyTrait(lambda: False)
+    #: What runs a cell that awaits; None if there is none.
+    awaited: asyncio.Future[Any] | None = None
+    _shell_context: Context
 
     # a pause after each execution, for clients that cannot tell when they have all output
     _execute_sleep = 0
@@ -96,6 +120,17 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
         if channel == "shell":
             origin.begin(parent)
         super().set_parent(ident, parent, channel)
+
+    @contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Within this context another request runs; after it, the present one goes on."""
+        context = self._shell_context
+        header = self.shell.parent_header
+        with origin.set_aside():
+            try:
+                yield
+            finally:
+                self._shell_context, self.shell.parent_header = context, header
 
     def get_parent(self, channel: str | None = None) -> Any:
         """The request that the code which asks belongs to."""
@@ -119,11 +154,42 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
     @interruptible
     async def do_execute(self, *args: Any, **kwargs: Any) -> Any:
         """Run code; see the base class. The reply to code that failed brings the exception."""
+        if self.is_cancelled():  # the signal may have come before
+            raise KeyboardInterrupt
         content = await super().do_execute(*args, **kwargs)
         error, self.shell.last_error = self.shell.last_error, None
-        if content["status"] == "error" and error is not None:
+        if content["status"] == "ok":
+            return content
+        if self.is_cancelled() and not isinstance(error, EngineStopping):
+            return {"status": "aborted", "execution_count": content["execution_count"]}
+        if error is not None:
             content.update(self.describe(error, content["traceback"], "execute"))
         return content
+
+    @contextmanager
+    def _cancel_on_sigint(self, future: asyncio.Future[Any]) -> Iterator[None]:
+        """Within this context a cell may await something.
+
+        The base class would exchange the handler of SIGINT, and could interrupt nothing else then.
+        """
+        self.awaited = future
+        try:
+            yield
+        finally:
+            self.awaited = None
+
+    def interrupt_awaited(self) -> bool:
+        """End a cell that awaits something; whether there is one. For the handler of SIGINT."""
+        future = self.awaited
+        if future is None or future.done():
+            return False
+        future.get_loop().call_soon_threadsafe(future.cancel)
+        return True
+
+    def cancel_awaited(self) -> None:
+        """End a cell that awaits something if it was cancelled meanwhile."""
+        if self.awaited is not None and self.is_cancelled():
+            self.interrupt_awaited()
 
     def describe(self, error: BaseException, lines: list[str], method: str) -> dict[str, Any]:
         """The content of the reply to a request whose code has failed.
@@ -169,7 +235,7 @@ class IPythonParallelKernel(IPythonKernel):  # type: ignore[misc]
                 self.on_abort()
         if request.get("count_output"):
             session: KernelSession = self.session
-            metadata["output_count"] = session.end_count()
+            metadata["output_count"] = session.end_count(parent["header"]["msg_id"])
         return metadata
 
     def _abort_queues(self, subshell_id: str | None = None) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -64,6 +65,20 @@ def begin(message: Message) -> None:
         origin = Origin(message)
     _latest = origin
     _here.set(origin)
+
+
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """Within this context another request runs; after it, the present one goes on.
+
+    For code that belongs to it without saying so; the rest is in the context of each.
+    """
+    global _latest
+    latest = _latest
+    try:
+        yield
+    finally:
+        _latest = latest
 
 
 class Follower:

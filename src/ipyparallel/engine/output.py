@@ -28,25 +28,22 @@ from .output_limit import LimitedText, limit_display
 
 
 class OutputCount:
-    """Counts the messages of one request."""
+    """Counts the messages of the requests that run: of one, or of several that wait for others."""
 
     def __init__(self) -> None:
         #: Held while a message is handed over and counted: the order of both must be the same.
         self.lock = threading.RLock()
-        self._counted_id = ""
-        self._count = 0
+        self._counts: dict[str, int] = {}
 
     def begin(self, msg_id: str) -> None:
         """Count the output of this request from now on."""
         with self.lock:
-            self._counted_id = msg_id
-            self._count = 0
+            self._counts[msg_id] = 0
 
-    def end(self) -> int:
+    def end(self, msg_id: str) -> int:
         """How many messages the request has caused."""
         with self.lock:
-            self._counted_id = ""
-            return self._count
+            return self._counts.pop(msg_id, 0)
 
     def in_fork(self) -> None:
         """Be of use in a process that was forked from this one, at whatever moment."""
@@ -54,10 +51,11 @@ class OutputCount:
 
     def passed(self, frames: list[Any]) -> None:
         """A message was handed over; called under the lock."""
-        if self._counted_id:
+        if self._counts:
             # its parent header stands behind delimiter, signature and header
-            parent = decode_parent(bytes(frames[frames.index(DELIMITER) + 3]))
-            self._count += parent.msg_id == self._counted_id
+            msg_id = decode_parent(bytes(frames[frames.index(DELIMITER) + 3])).msg_id
+            if msg_id in self._counts:
+                self._counts[msg_id] += 1
 
 
 class OutputThread(IOPubThread):  # type: ignore[misc]
@@ -125,9 +123,9 @@ class KernelSession(JupyterSession):
         """Count the output of this request from now on."""
         self.count.begin(msg_id)
 
-    def end_count(self) -> int:
+    def end_count(self, msg_id: str) -> int:
         """How many output messages the request has caused."""
-        return self.count.end()
+        return self.count.end(msg_id)
 
     def send(
         self,

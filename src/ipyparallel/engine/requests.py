@@ -1,6 +1,6 @@
 """Requests: taken from the channels one at a time, and run in the kernel.
 
-All runs in the main thread, but for what the control thread asks.
+All runs in the main thread. What the control thread asks is the matter of the `ledger`.
 """
 
 from __future__ import annotations
@@ -8,15 +8,21 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import zmq
 
 from ..protocol.framing import InvalidMessage
-from ..protocol.messages import COMM_MESSAGES, UNREADABLE, decode_request_metadata
+from ..protocol.messages import (
+    COMM_MESSAGES,
+    UNREADABLE,
+    EngineWaiting,
+    decode_request_metadata,
+)
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.sockets import receive
@@ -24,11 +30,9 @@ from .apply import ApplyRunner
 from .forked import exit_if_forked
 from .jupyter import ReplyStream, as_dict
 from .kernel import IPythonParallelKernel
+from .ledger import Ledger, Turn
+from .nesting import Nesting, depth_of
 from .output import KernelSession
-
-#: How many ids of aborted requests are kept that have not come; most never will, since a client
-#: tells all engines.
-_MAX_ABORTED = 10_000
 
 
 class Requests:
@@ -39,6 +43,13 @@ class Requests:
     kernel : IPythonParallelKernel
     session : Session
         Verifies requests and makes replies.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        What the control thread may ask about them.
+    nesting : Nesting
+        Runs those that need not wait, while the running one does.
     """
 
     direct: Channel
@@ -52,27 +63,25 @@ class Requests:
         self._kernel = kernel
         self._session = session
         self._log = log
-        self._runner = ApplyRunner(kernel, session)
+        self.ledger = Ledger()
+        self._runner = ApplyRunner(kernel, session, self.ledger)
         self._loop = asyncio.get_running_loop()
         #: The channel of Jupyter front ends, if there is one.
         self._front_ends: Channel | None = None
+        self.nesting = Nesting(self, self.ledger, self._loop)
+        #: The request that is running; the innermost one.
+        self.current: Message | None = None
         #: The channel of the request that is running, or ran last.
         self._running: Channel | None = None
         self._queue: deque[tuple[Channel, Message]] = deque()
         self._calls: deque[Callable[[], None]] = deque()
         self._stopped = False
-        #: Ids of requests that must not be run, and are to be answered as aborted.
-        self._aborted: dict[str, None] = {}
-        self._lock = threading.Lock()
-        #: Ids of tasks that the scheduler took back; they are not answered at all.
-        self._taken_back: set[str] = set()
-        #: The balanced task that is running, or ran last.
-        self._begun = ""
 
     def listen(self, *, direct: zmq.Socket[bytes], tasks: zmq.Socket[bytes]) -> None:
         """Take requests from these sockets from now on."""
         self.direct = Channel(direct, lambda frames: self._on_request(self.direct, frames))
         self.tasks = Channel(tasks, lambda frames: self._on_request(self.tasks, frames))
+        self.nesting.watch(direct, tasks)
 
     def listen_to_kernel(self, shell: zmq.Socket[bytes]) -> None:
         """Take requests of Jupyter front ends from this ROUTER, too."""
@@ -95,6 +104,7 @@ class Requests:
         self.tasks.close()
         if self._front_ends is not None:
             self._front_ends.close()
+        self.nesting.close()
 
     # ---- running
 
@@ -102,6 +112,8 @@ class Requests:
         self._take_in(channel, frames)
         if not self.busy:
             self._pump()
+        elif self.nesting.awaited:
+            self.nesting.run_all()
 
     def _take_in(self, channel: Channel, frames: list[Any]) -> None:
         try:
@@ -123,19 +135,22 @@ class Requests:
                 continue
             channel, message = self._queue.popleft()
             self._running = channel
-            msg_id = message.header.msg_id
-            if channel is self.tasks and not self._begin(msg_id):
+            turn = self.ledger.begin(message.header.msg_id, channel is self.tasks)
+            if turn is Turn.SKIP:
                 continue
-            if self._is_aborted(msg_id):
+            if turn is Turn.ABORT:
                 channel.send(self._runner.abort(message))
             elif message.header.msg_type == "apply_request":
                 self.busy = True
+                self.current = message
                 try:
                     channel.send(self._run(message))
                 finally:
+                    self.current = None
                     self.busy = False
             else:
                 self.busy = True
+                self.current = message
                 task = self._loop.create_task(self._handle(channel, message))
                 task.add_done_callback(self._handled)
                 return
@@ -147,10 +162,16 @@ class Requests:
         except BaseException as e:  # noqa: BLE001  (whatever it was, there must be a reply)
             self._log.error("A call failed inside the engine", exc_info=e)
             reply = self._runner.refuse(message, e)
+        finally:
+            self.ledger.end()
         exit_if_forked()
         return reply
 
     def _handled(self, task: asyncio.Task[None]) -> None:
+        self.ledger.end()
+        if self.current is not None:
+            self._count(self.current)  # of what has no count in its reply
+        self.current = None
         self.busy = False
         self._pump()
 
@@ -174,6 +195,9 @@ class Requests:
                 # the user's callback was interrupted, or wants to exit
                 self._kernel.traceback_of(e)
                 return
+            if self.ledger.top_is_cancelled():
+                channel.send(self._runner.abort(message, self._count(message)))
+                return
             self._log.error("A request failed inside the engine", exc_info=e)
             # if the reply was sent before, the client does not wait for this one any more
             self._refuse(channel, message, e)
@@ -181,7 +205,12 @@ class Requests:
     def _refuse(self, channel: Channel, message: Message, error: BaseException) -> None:
         """Answer that a message could not be handled, if it is one that is answered."""
         if message.header.msg_type not in COMM_MESSAGES:
-            channel.send(self._runner.refuse(message, error))
+            channel.send(self._runner.refuse(message, error, self._count(message)))
+
+    def _count(self, message: Message) -> int:
+        """How much output it has caused."""
+        session: KernelSession = self._kernel.session
+        return session.end_count(message.header.msg_id)
 
     async def _run_handler(
         self,
@@ -209,6 +238,73 @@ class Requests:
         if not counted:
             kernel._publish_status("idle", "shell")
 
+    # ---- running while another one waits; see `nesting`
+
+    def read(self) -> None:
+        """Take in what has come, while the loop does not run."""
+        self.direct.read()
+        self.tasks.read()
+
+    def take_nested(self, deeper_than: int) -> tuple[Channel, Message] | None:
+        """Take the next call out of the queue that need not wait for the running request to end.
+
+        That is any balanced one, and those that a task sent to this engine itself.
+
+        Parameters
+        ----------
+        deeper_than : int
+            Only those with more tasks above them; -1 for any.
+        """
+        if self._stopped:
+            return None
+        for at, (channel, message) in enumerate(self._queue):
+            if message.header.msg_type != "apply_request" or channel is self._front_ends:
+                continue
+            is_balanced = channel is self.tasks
+            if (is_balanced and deeper_than < 0) or depth_of(message) > max(0, deeper_than):
+                del self._queue[at]
+                return channel, message
+        return None
+
+    def run_nested(self, channel: Channel, message: Message) -> None:
+        """Run a call, or answer that it was aborted, while the running request waits."""
+        outer = self._running, self.current
+        with self._kernel.set_aside():
+            self._running, self.current = channel, message
+            try:
+                # what it changes in its context is not seen by the outer one
+                copy_context().run(self._answer, channel, message)
+            finally:
+                self._running, self.current = outer
+        self._kernel.cancel_awaited()
+
+    def _answer(self, channel: Channel, message: Message) -> None:
+        turn = self.ledger.begin(message.header.msg_id, channel is self.tasks)
+        if turn is Turn.ABORT:
+            channel.send(self._runner.abort(message))
+        elif turn is Turn.RUN:
+            channel.send(self._run(message))
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Within this context the running request waits for others.
+
+        If the scheduler sent it, it is told, to send others.
+        """
+        message = self.current if self._running is self.tasks else None
+        if message is None:
+            yield
+            return
+        msg_id = message.header.msg_id
+        self._tell(EngineWaiting(msg_id, True))
+        try:
+            yield
+        finally:
+            self._tell(EngineWaiting(msg_id, False))
+
+    def _tell(self, content: EngineWaiting) -> None:
+        self.tasks.send(self._session.message("engine_waiting", content))
+
     # ---- not running
 
     def abort_failed(self) -> None:
@@ -234,57 +330,11 @@ class Requests:
                 except zmq.Again:
                     break
                 self._take_in(channel, frames)
-        waiting = [
+        self.ledger.abort(
             m.header.msg_id
             for channel, m in self._queue
             if channel in channels and _is_execution(m)
-        ]
-        with self._lock:
-            self._aborted.update(dict.fromkeys(waiting))
-
-    def abort(self, msg_ids: list[str] | None) -> None:
-        """Answer these requests as aborted; None: all executions that wait. From any thread."""
-        if msg_ids is None:
-            self.between(self.abort_executions)
-            return
-        with self._lock:
-            self._aborted.update(dict.fromkeys(msg_ids))
-            while len(self._aborted) > _MAX_ABORTED:
-                del self._aborted[next(iter(self._aborted))]
-
-    def _is_aborted(self, msg_id: str) -> bool:
-        if not self._aborted:
-            return False
-        with self._lock:
-            found = msg_id in self._aborted
-            self._aborted.pop(msg_id, None)
-            return found
-
-    def _begin(self, msg_id: str) -> bool:
-        """Whether a balanced task may run; if so it counts as begun."""
-        with self._lock:
-            if msg_id in self._taken_back:
-                self._taken_back.discard(msg_id)
-                return False
-            self._begun = msg_id
-            return True
-
-    def take_back(self, msg_ids: list[str]) -> list[str]:
-        """Do not run those of these tasks that have not begun. From any thread.
-
-        Returns
-        -------
-        list of str
-            Which these are.
-        """
-        with self._lock:
-            # Tasks are begun in the order in which they were sent, and none is sent between the
-            # scheduler's asking and our answer. So what comes after the one begun last, which
-            # may be before them all, has not begun.
-            if self._begun in msg_ids:
-                msg_ids = msg_ids[msg_ids.index(self._begun) + 1 :]
-            self._taken_back.update(msg_ids)
-            return msg_ids
+        )
 
     def between(self, call: Callable[[], None]) -> None:
         """Call this in the main thread, when no request is running. From any thread."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import CancelledError
+
 
 class IPythonError(Exception):
     """Base of all exceptions of this package."""
@@ -53,7 +55,14 @@ class NoEnginesRegistered(KernelError):
 
 
 class TaskAborted(KernelError):
-    """The task was aborted before it started."""
+    """The task was aborted: it did not begin, or was interrupted."""
+
+
+class TaskCancelled(TaskAborted, CancelledError):
+    """The task was cancelled, by `AsyncResult.cancel` for example.
+
+    A `concurrent.futures.CancelledError`, too.
+    """
 
 
 class TaskTimeout(KernelError):

@@ -127,6 +127,9 @@ class RegistrationReply(msgspec.Struct):
     hb_period: int
     connection_info: dict[str, Any]
     status: str = "ok"
+    #: Extension: what the clients' connection file holds, but for the key, so that tasks can
+    #: submit tasks.
+    client_info: dict[str, Any] = {}
 
 
 class UnregistrationRequest(msgspec.Struct):
@@ -199,6 +202,12 @@ class QueueRequest(msgspec.Struct):
 
     targets: list[int | str] | int | str | None = None
     verbose: bool = False
+
+
+class BecomeDaskRequest(msgspec.Struct):
+    """Start a scheduler of dask."""
+
+    scheduler_args: dict[str, Any] = {}
 
 
 def encode(obj: Any) -> bytes:

@@ -46,9 +46,18 @@ class Board:
         self._joined = 0
         self._by_number: dict[int, str] = {}
 
-    def uuid_of(self, number: int) -> str | None:
-        """The engine of that number, if it is there."""
-        return self._by_number.get(number)
+    def place_of(self, job: Job, number: int) -> str | None:
+        """The engine of that number, if it is there and may run the job."""
+        engine = self.engines.get(self._by_number.get(number, ""))
+        if engine is None:
+            return None
+        targets = job.terms.targets
+        is_able = (
+            (not targets or engine.uuid in targets)
+            and engine.uuid not in job.unmet
+            and engine.could_run(job.terms.resources)
+        )
+        return engine.uuid if is_able else None
 
     # ---- engines
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 
 from ..error import ImpossibleDependency, InvalidDependency
 from .dependencies import Dependency
@@ -24,15 +24,15 @@ class Waits:
     Parameters
     ----------
     job : Job
-    uuid_of : callable
-        The uuid of the engine of that number; None if it is gone.
+    place_of : callable
+        The uuid of the engine of that number; None if it is gone, or may not run the job.
     """
 
-    __slots__ = ("_after", "_engines", "_follow", "_job", "_uuid_of", "pending")
+    __slots__ = ("_after", "_engines", "_follow", "_job", "_place_of", "pending")
 
-    def __init__(self, job: Job, uuid_of: Callable[[int], str | None]) -> None:
+    def __init__(self, job: Job, place_of: Callable[[Job, int], str | None]) -> None:
         self._job = job
-        self._uuid_of = uuid_of
+        self._place_of = place_of
         #: The tasks whose end it waits for.
         self.pending: set[str] = set()
         # how many of each dependency's tasks are to count yet
@@ -65,7 +65,7 @@ class Waits:
             counts = _counts(after, outcome.ok)
             self._after = self._count(after, self._after, msg_id, outcome, counts)
         if follow is not None and msg_id in follow:
-            uuid = self._uuid_of(outcome.engine)
+            uuid = self._place_of(self._job, outcome.engine)
             counts = _counts(follow, outcome.ok) and uuid is not None
             if counts and uuid is not None:
                 self._engines.add(uuid)
@@ -86,7 +86,9 @@ class Waits:
         if needed and (dependency.all or self.pending.isdisjoint(dependency)):
             how = "succeeded" if outcome.ok else "failed"
             if _counts(dependency, outcome.ok):
-                how = "ran on an engine that is gone" if outcome.engine else "never ran"
+                how = "never ran"
+                if outcome.engine:
+                    how = "ran on an engine that is gone, or that may not run this one"
             raise Unmeetable(
                 ImpossibleDependency(
                     f"task {self._job.msg_id} can never run: it depends on {msg_id}, which {how}"
@@ -104,19 +106,19 @@ class Graph:
         Of the tasks that have ended.
     is_known : callable
         Whether a task is one that has not ended.
-    uuid_of : callable
-        The uuid of the engine of that number; None if it is gone.
+    place_of : callable
+        The uuid of the engine of that number; None if it is gone, or may not run the job.
     """
 
     def __init__(
         self,
         outcomes: Outcomes,
         is_known: Callable[[str], bool],
-        uuid_of: Callable[[int], str | None],
+        place_of: Callable[[Job, int], str | None],
     ) -> None:
         self._outcomes = outcomes
         self._is_known = is_known
-        self._uuid_of = uuid_of
+        self._place_of = place_of
         self._waiting_for: dict[str, dict[Job, None]] = {}
 
     def add(self, job: Job) -> bool:
@@ -130,7 +132,8 @@ class Graph:
         Unmeetable
             It can never run.
         """
-        waits = job.waits = Waits(job, self._uuid_of)
+        self.discard(job)
+        waits = job.waits = Waits(job, self._place_of)
         try:
             return self._add(job, waits)
         except Unmeetable:
@@ -156,10 +159,11 @@ class Graph:
             ended[msg_id] = outcome
         for msg_id, outcome in ended.items():
             waits.ended(msg_id, outcome)
-        if waits.over:
-            return self._release(job)
         for msg_id in waits.pending:
             self._waiting_for.setdefault(msg_id, {})[job] = None
+        if waits.over:
+            self._release(job)
+            return False
         return True
 
     def concerns(self, msg_id: str) -> bool:
@@ -180,35 +184,41 @@ class Graph:
 
     def ended(
         self, msg_id: str, outcome: Outcome
-    ) -> Iterable[tuple[Job, ImpossibleDependency | None]]:
-        """A task has ended: the jobs that wait no more, and those that can never run, and why."""
+    ) -> Iterator[tuple[Job, ImpossibleDependency | None]]:
+        """A task has ended: what this changes, for whom.
+
+        Yields
+        ------
+        job : Job
+            It waits no more, or may run on more engines than before.
+        error : ImpossibleDependency or None
+            Why it can never run, if that is so.
+        """
         for job in self._waiting_for.pop(msg_id, ()):
             waits = job.waits
-            assert waits is not None
+            if waits is None:
+                continue  # another one that this end set free took it along
+            was_over, before = waits.over, job.allowed
             try:
                 waits.ended(msg_id, outcome)
-                if waits.over:
-                    self._release(job)
             except Unmeetable as e:
                 self.discard(job)
                 yield job, e.error
-            else:
-                if job.waits is None:
+                continue
+            if waits.over:
+                self._release(job)
+                if not was_over or job.allowed != before:
                     yield job, None
 
-    def _release(self, job: Job) -> bool:
+    def _release(self, job: Job) -> None:
         waits = job.waits
         assert waits is not None
-        if job.terms.follow:
-            job.allowed = waits.engines & (job.terms.targets or waits.engines)
-            if not job.allowed:
-                raise Unmeetable(
-                    ImpossibleDependency(
-                        f"task {job.msg_id} follows tasks that ran on none of its targets"
-                    )
-                )
-        self.discard(job)
-        return False
+        follow = job.terms.follow
+        if follow:
+            job.allowed = waits.engines
+        if not follow or follow.all or waits.pending.isdisjoint(follow):
+            self.discard(job)
+        # else: each of those that are to end may open it another engine
 
 
 def _needed(dependency: Dependency | None) -> int:

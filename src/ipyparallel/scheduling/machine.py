@@ -63,7 +63,7 @@ class TaskMachine:
         self._board = Board(policy)
         self.engines = self._board.engines
         self._outcomes = Outcomes()
-        self._graph = Graph(self._outcomes, self.jobs.__contains__, self._board.uuid_of)
+        self._graph = Graph(self._outcomes, self.jobs.__contains__, self._board.place_of)
         self._timers = Timers()
         self._cancellations = Cancellations()
         self._owners: dict[str, Owner] = {}
@@ -179,7 +179,6 @@ class TaskMachine:
                 asked.setdefault(job.engine, []).append(job)
             else:
                 known[msg_id] = WAITING
-                self._graph.discard(job)
                 self._board.discard(job)
                 self._abort(job)
         ids = [job.msg_id for jobs in asked.values() for job in jobs]
@@ -346,7 +345,6 @@ class TaskMachine:
             elif job.engine is not None:
                 self._expire(job, job.engine, now)
             else:
-                self._graph.discard(job)
                 self._board.discard(job)
                 self._fail(job, _waited_too_long(job))
         unserved, refusing = self._board.give_up(now)
@@ -414,7 +412,9 @@ class TaskMachine:
     # ---- where jobs go
 
     def _block(self, job: Job, now: float) -> None:
-        """Have a new job wait for the tasks on which it depends, if they have not ended."""
+        """Have a job wait for the tasks on which it depends, if they have not ended."""
+        job.phase = Phase.WAITING
+        job.allowed = job.terms.targets  # before it is known, or anew, what it follows
         if not self._board.could_run(job):
             self._fail(job, self._no_engine(job))
             return
@@ -427,14 +427,18 @@ class TaskMachine:
             self._stand(job, now)
             return
         job.phase = Phase.BLOCKED
-        if job.terms.timeout:
+        if job.terms.timeout and not job.timer:
             self._timers.set(job, now + job.terms.timeout)
 
     def _admit(self, jobs: Iterable[Job], now: float) -> None:
-        """Have jobs that are nowhere, and depend on nothing any more, wait for an engine."""
+        """Have jobs that were at an engine, or waited for one, wait for one again."""
         for job in jobs:
             job.overdue = job.expired = False
-            self._stand(job, now)
+            if job.terms.follow:
+                # where those ran that it follows is looked up again, since engines may have gone
+                self._block(job, now)
+            else:
+                self._stand(job, now)
         self._draw_consequences(now)
 
     def _stand(self, job: Job, now: float) -> None:
@@ -474,6 +478,8 @@ class TaskMachine:
         if job.phase is not Phase.WAITING or job.engine is not None:
             raise RuntimeError(f"{job} cannot be sent")
         assert job.owner is not None
+        if job.waits is not None:
+            self._graph.discard(job)
         self._sent += 1
         job.owner.turn = self._sent
         job.phase = Phase.SENT
@@ -534,6 +540,8 @@ class TaskMachine:
     def _end(self, job: Job, ok: bool, engine: Engine | None = None) -> None:
         if job.phase is Phase.ENDED or job.engine is not None:
             raise RuntimeError(f"{job} cannot end")
+        if job.waits is not None:
+            self._graph.discard(job)
         job.phase = Phase.ENDED
         self._timers.clear(job)
         del self.jobs[job.msg_id]
@@ -554,6 +562,7 @@ class TaskMachine:
                 if error is not None:
                     self._fail(job, error)
                 else:
+                    self._board.discard(job)
                     self._stand(job, now)
 
     # ---- why

@@ -1,6 +1,7 @@
 """A call as frames: the function's, then those of its arguments.
 
-The content of the request says how many frames the function has. This is how this package's own
+The content of the request says how many frames the function has, and those of the values of each
+result among the arguments (see `later`), which come last. This is how this package's own
 clients and engines say it; the published one has another form, without that number, which is read
 here and answered in kind.
 """
@@ -8,13 +9,15 @@ here and answered in kind.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import msgspec
 
 from .culprits import find, name_of
 from .functions import LoadedFunctions, PickledFunctions
+from .later import UnexpectedResult, here
 from .pickler import PROTOCOL, deserialize, is_plain, serialize, user_namespace
 from .serialize import serialize_object, unpack_apply_message
 
@@ -23,6 +26,8 @@ class CallContent(msgspec.Struct):
     """Content of an ``apply_request`` in this package's form."""
 
     function_frames: int = 0
+    #: How many frames each value has.
+    value_frames: list[int] = []
 
 
 _decode_content = msgspec.json.Decoder(CallContent).decode
@@ -32,9 +37,19 @@ _CONTENT_ONE = b'{"function_frames":1}'
 
 
 def pack_call(
-    func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], functions: PickledFunctions
+    func: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    functions: PickledFunctions,
+    results: list[Future[Any]] | None = None,
 ) -> tuple[bytes, list[Any]]:
     """The content and the buffers of a request to call `func`.
+
+    Parameters
+    ----------
+    results : list, optional
+        Gets the results that are to come among the arguments; `add_values` completes the call
+        when they are there. Without it there may be none.
 
     Raises
     ------
@@ -43,6 +58,8 @@ def pack_call(
     """
     try:
         function_frames = functions.frames(func)
+    except UnexpectedResult:
+        raise
     except Exception as e:
         raise _unpicklable(f"the function {name_of(func)}", func, e) from e
     content = (
@@ -50,19 +67,46 @@ def pack_call(
         if len(function_frames) == 1
         else b'{"function_frames":%d}' % len(function_frames)
     )
-    return content, [*function_frames, *_pack_arguments(args, kwargs, func)]
+    return content, [*function_frames, *_pack_arguments(args, kwargs, func, results)]
 
 
-def _pack_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any], func: Any) -> list[Any]:
+def _pack_arguments(
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    func: Any,
+    results: list[Future[Any]] | None,
+) -> list[Any]:
     if not kwargs:
         if not args:
             return [_NO_ARGUMENTS]
         if all(map(is_plain, args)):
             return [pickle.dumps((args, kwargs), PROTOCOL)]
+    before, here.results = here.results, results
     try:
         return serialize((args, dict(kwargs)))
+    except UnexpectedResult:
+        raise
     except Exception as e:
         raise _unpicklable_argument(args, kwargs, e, f" for {name_of(func)}") from e
+    finally:
+        here.results = before
+
+
+def add_values(
+    content: bytes, buffers: Sequence[Any], values: Sequence[Sequence[Any]]
+) -> tuple[bytes, list[Any]]:
+    """A call, completed by the frames of the values of the results that were among its arguments.
+
+    Parameters
+    ----------
+    content, buffers
+        What `pack_call` returned.
+    values : sequence of sequences of frames
+        In the order of the results; see `serialize`.
+    """
+    call = _decode_content(content)
+    call.value_frames = [len(frames) for frames in values]
+    return msgspec.json.encode(call), [*buffers, *(f for frames in values for f in frames)]
 
 
 def _unpicklable_argument(
@@ -103,17 +147,37 @@ def unpack_call(content: bytes, buffers: list[Any], functions: LoadedFunctions) 
     ModuleNotFoundError
         Something in it is of a module that this process cannot import.
     """
-    count = _decode_content(content).function_frames
+    call = _decode_content(content)
+    count = call.function_frames
     if count == 0:
         return _unpack_published(buffers)
     if not 0 < count < len(buffers):
         raise ValueError(f"a call of {len(buffers)} frames, {count} of which for the function")
     func = functions.load(buffers[:count])
     arguments = buffers[count:]
+    if call.value_frames:
+        args, kwargs = _with_values(arguments, call.value_frames, func)
+        return func, args, kwargs, serialize
     if arguments[0] == _NO_ARGUMENTS:
         return func, (), {}, serialize
     args, kwargs = deserialize(arguments, "the arguments", func)
     return func, args, kwargs, serialize
+
+
+def _with_values(frames: list[Any], counts: list[int], func: Any) -> Any:
+    """The arguments of a call that `add_values` has completed."""
+    first = len(frames) - sum(counts)
+    if first < 1 or min(counts) < 1:
+        raise ValueError(f"arguments of {len(frames)} frames, with values of {counts}")
+    values, place = [], first
+    for count in counts:
+        values.append(deserialize(frames[place : place + count], "an argument", func))
+        place += count
+    before, here.values = here.values, values
+    try:
+        return deserialize(frames[:first], "the arguments", func)
+    finally:
+        here.values = before
 
 
 def _unpack_published(buffers: list[Any]) -> Call:

@@ -200,8 +200,14 @@ def is_plain(obj: Any) -> bool:
     return kind in _PLAIN or (kind is bytes and len(obj) < _PLAIN_BYTES)
 
 
-def serialize(obj: Any) -> list[Buffer]:
+def serialize(obj: Any, pickler: type[Any] | None = None) -> list[Buffer]:
     """The frames of an object: its pickle, then the large buffers it holds, uncopied.
+
+    Parameters
+    ----------
+    obj : object
+    pickler : type, optional
+        What pickles it, if not what `use_cloudpickle` and `use_dill` have chosen.
 
     Raises
     ------
@@ -220,7 +226,7 @@ def serialize(obj: Any) -> list[Buffer]:
         buffers.append(view)
         return False
 
-    _pickler(file, PROTOCOL, buffer_callback=out_of_band).dump(obj)
+    (pickler or _pickler)(file, PROTOCOL, buffer_callback=out_of_band).dump(obj)
     return [file.getvalue(), *buffers]
 
 

@@ -45,7 +45,7 @@ class Channel:
         self._loop = loop or asyncio.get_running_loop()
         self._fd = descriptor(socket)
         self._check_due = False
-        self._loop.add_reader(self._fd, self._read)
+        self._loop.add_reader(self._fd, self.read)
         # what arrived before the reader was added gives no sign any more
         self._check_soon()
 
@@ -63,9 +63,10 @@ class Channel:
 
     def _check_soon(self) -> None:
         self._check_due = True
-        self._loop.call_soon(self._read)
+        self._loop.call_soon(self.read)
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Read what is there, now; from the loop's thread."""
         self._check_due = False
         try:
             for _ in range(BATCH):

@@ -12,6 +12,7 @@ from .addresses import (
     validate_url,
     validate_url_container,
 )
+from .dask_worker import become_dask_worker, stop_distributed_worker
 from .dates import (
     ISO8601,
     _ensure_tzinfo,
@@ -47,6 +48,7 @@ __all__ = [
     "_pull",
     "_push",
     "abbreviate_profile_dir",
+    "become_dask_worker",
     "compare_datetimes",
     "disambiguate_ip_address",
     "disambiguate_url",
@@ -66,6 +68,7 @@ __all__ = [
     "shlex_join",
     "signal_children",
     "split_url",
+    "stop_distributed_worker",
     "utc",
     "utcnow",
     "validate_url",

@@ -144,4 +144,9 @@ def test_the_table_of_figures():
         "memory": "<= 0.6x",
         "kept_controller": "<= 50",
         "kept_client": "<= 50",
+        "blocked_ahead": "<= 1.2",
+        "outstanding": "<= 1.2",
+        "fairness": "<= 3",
+        "imap_client": "<= 20",
+        "imap_controller": "<= 20",
     }

@@ -1,12 +1,14 @@
-"""Tasks without a cluster: made, and answered, by hand."""
+"""Tasks without a cluster: made, or sent, and answered, by hand."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ipyparallel.client.messaging import messenger
 from ipyparallel.client.messaging.tasks import MessageFuture
 from ipyparallel.protocol.messages import Header, ReplyMetadata
 from ipyparallel.protocol.session import Session, parse_date
+from support.messenger import Bench, Wire
 
 #: When all tasks here are submitted.
 SUBMITTED = "2026-01-01T00:00:00.000000Z"
@@ -55,3 +57,12 @@ class Tasks:
 @pytest.fixture
 def tasks():
     return Tasks()
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """See `Bench`."""
+    monkeypatch.setattr(messenger, "Connection", Wire)
+    bench = Bench()
+    yield bench
+    bench.messenger.close()

@@ -137,9 +137,13 @@ def test_engines_have_numbers_as_long_as_they_are_there():
     first, second = (bench.board.engines[uuid].number for uuid in "ab")
     assert (first, second) == (1, 2)
     bench.board.leave("a")
-    assert bench.board.uuid_of(1) is None
-    assert bench.board.uuid_of(2) == "b"
-    assert bench.board.uuid_of(0) is None
+    job = bench.job()
+    assert bench.board.place_of(job, 1) is None
+    assert bench.board.place_of(job, 2) == "b"
+    assert bench.board.place_of(job, 0) is None
+    assert bench.board.place_of(bench.job(targets="a"), 2) is None
+    assert bench.board.place_of(bench.job(unmet="b"), 2) is None
+    assert bench.board.place_of(bench.job(resources=GPU), 2) is None
     again, _ = bench.join("a")
     assert again.number == 3
     assert bench.board._by_number == {2: "b", 3: "a"}

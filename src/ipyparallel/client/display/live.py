@@ -21,6 +21,7 @@ from ..ipython import get_kernel
 from ..messaging.execute_reply import ExecuteReply
 from ..messaging.interrupts import InterruptsHeld
 from ..messaging.recording import overwritten
+from ..messaging.resolving import error_of
 from ..messaging.tasks import MessageFuture
 from .screen import Screen
 from .tap import Put, Tap
@@ -91,7 +92,7 @@ class LiveOutput:
     def show_failure(self, task: MessageFuture) -> None:
         """Show, after the end, the failure of a task that its output did not tell of."""
         if task not in self.failed:
-            self._printer.show(task, "error", task.exception())
+            self._printer.show(task, "error", error_of(task))
 
     def _close(self) -> None:
         with InterruptsHeld():

@@ -17,6 +17,7 @@ from IPython.core.error import UsageError
 
 from ...error import AlreadyDisplayedError
 from ..display.live import LiveOutput, bars_hidden
+from ..messaging.resolving import error_of
 from ..messaging.tasks import MessageFuture
 from ..results import AsyncResult
 from ..waiting import progress_bar
@@ -147,7 +148,7 @@ class Run:
     # ---- failures
 
     def _raise_failures(self, result: AsyncResult, live: LiveOutput | None) -> None:
-        failed = [task for task in result._children if task.exception() is not None]
+        failed = [task for task in result._children if error_of(task) is not None]
         if not failed:
             return
         error: Any = result._failure(failed)

@@ -122,6 +122,11 @@ class Connection:
         self._wake_write.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="ipyparallel client", daemon=True)
 
+    @property
+    def in_io_thread(self) -> bool:
+        """Whether this is called in the thread that reads."""
+        return threading.current_thread() is self._thread
+
     def start(self) -> None:
         """Begin to read."""
         self._thread.start()

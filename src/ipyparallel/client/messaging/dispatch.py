@@ -11,9 +11,9 @@ from typing import Any
 from ...error import (
     ClientClosed,
     ControllerLost,
-    EngineError,
     RemoteError,
     TaskAborted,
+    TaskCancelled,
     engine_died,
 )
 from ...protocol.framing import InvalidMessage
@@ -128,14 +128,15 @@ class Dispatcher:
             _log.debug("Dropped a reply to %s, which is not waited for", msg_id)
             return
         try:
-            if channel in ("mux", "task"):
+            if channel in ("mux", "task") and task.header.msg_type != "cancel_request":
                 self._note_reply(task, message, metadata, now)
                 result, error = self._result(task, message)
             else:
                 result, error = self._answer(task, message)
         except BaseException as e:  # noqa: BLE001  (unpickling may raise anything, SystemExit too)
             result, error = None, e
-        resolve(task, result, error)
+        if task.cancelling is None or error is None or not task.cancelling.takes(task, error):
+            resolve(task, result, error)
         task.check_output()
 
     def _note_reply(
@@ -178,6 +179,38 @@ class Dispatcher:
         if isinstance(content, dict) and content.get("status") == "error":
             return None, read_exception(content)
         return content, None
+
+    # ---- without a reply
+
+    def fail(self, task: MessageFuture, error: BaseException) -> None:
+        """End a task here, unless it has ended."""
+        with self.tasks.lock:
+            if self.tasks.end(task.msg_id) is None:
+                return
+        _fail(task, error)
+
+    def end_cancelled(self, task: MessageFuture, where: str, error: TaskAborted) -> bool:
+        """End a task that was cancelled, or aborted; whether it had not ended before.
+
+        Parameters
+        ----------
+        where : str
+            Where it was; see `Cancellation`.
+        """
+        with self.tasks.lock:
+            if self.tasks.end(task.msg_id) is None and task.held is None:
+                return False
+        if task.done():
+            return False
+        task.held = None
+        task.cancelled_where = where
+        task.failed(time.time(), "aborted")
+        if isinstance(error, TaskCancelled):
+            has_ended = task.set_cancelled(error)
+        else:
+            has_ended = resolve(task, None, error)
+        _end_output(task)
+        return has_ended
 
     # ---- output
 
@@ -312,7 +345,7 @@ def _end_output(task: MessageFuture) -> None:
     task.check_output()
 
 
-def _fail(task: MessageFuture, error: EngineError) -> None:
+def _fail(task: MessageFuture, error: BaseException) -> None:
     task.failed(time.time())
     _end_output(task)
     resolve(task, None, error)

@@ -30,6 +30,8 @@ class EngineTable:
         self._by_uuid: dict[str, int] = {}
         self._ids: list[int] = []
         self._foreign: set[str] = set()
+        #: How often engines have come or gone: what was made of the table is out of date after.
+        self.changes = 0
         self.callbacks: list[Callable[[EngineEvent], None]] = []
         #: Called after each change, and by `wake`.
         self.watchers: list[Callable[[], None]] = []
@@ -74,6 +76,7 @@ class EngineTable:
             self._ids = sorted(self._uuids)
             if not native:
                 self._foreign.add(uuid)
+            self.changes += 1
             self._changed.notify_all()
         self._tell(EngineEvent("register", engine_id, uuid))
 
@@ -85,6 +88,7 @@ class EngineTable:
             del self._uuids[engine_id], self._by_uuid[uuid]
             self._ids = sorted(self._uuids)
             self._foreign.discard(uuid)
+            self.changes += 1
             self._changed.notify_all()
         self._tell(EngineEvent("unregister", engine_id, uuid, reason))
 

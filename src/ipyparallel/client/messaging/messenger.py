@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Protocol
 
-from ...error import EngineError
+from ..._host import Host
+from ...error import EngineError, TaskAborted, TaskCancelled
 from ...protocol.connection import ClientInfo
-from ...protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
+from ...protocol.messages import ConnectionRequest, Header, decode, decode_connection_reply, encode
 from ...protocol.session import Session, new_id
 from ...serialize.apply import pack_call
 from ...serialize.functions import PickledFunctions
 from ...serialize.limits import check_size
 from ...transport.addresses import is_local, is_loopback, reachable
 from ...transport.liveness import refused
+from .cancelling import Cancelling
 from .comms import CommRelay, kernel_here
 from .connection import Connection
 from .dispatch import Dispatcher
 from .engines import EngineTable
 from .history import History
 from .interrupts import InterruptsHeld
+from .late import LateCalls
 from .recording import Recorder
+from .serving import serve_meanwhile
 from .tasks import MessageFuture, TaskTable
 
 
@@ -70,6 +75,10 @@ class Messenger:
         self.max_message_size: int | None = None
         #: Whether the controller, and so this package's engines, read compact messages.
         self._compact = False
+        #: Calls that wait for their arguments.
+        self.late = LateCalls(self)
+        #: The engine whose own client this is; see `get_client`.
+        self.host: Host | None = None
 
     @property
     def tasks(self) -> TaskTable:
@@ -141,6 +150,52 @@ class Messenger:
         self._connection.abandon()
         if self._comms is not None:
             self._comms.close()
+
+    # ---- cancelling
+
+    @property
+    def in_io_thread(self) -> bool:
+        """Whether this is called in the thread that handles what arrives."""
+        return self._connection.in_io_thread
+
+    @property
+    def has_scheduler(self) -> bool:
+        """Whether a scheduler of this package has the balanced tasks, until an engine runs them."""
+        return self._compact and self.task_scheme != "pure"
+
+    def cancel(
+        self,
+        msg_ids: Iterable[str],
+        error: type[TaskAborted] = TaskCancelled,
+        engines: Sequence[str] | None = None,
+    ) -> Cancelling:
+        """Cancel tasks wherever they are; returns at once.
+
+        Parameters
+        ----------
+        msg_ids : iterable of str
+            Tasks of other clients may be among them.
+        error : type
+            What they fail with: TaskCancelled makes their futures cancelled ones.
+        engines : sequence of str, optional
+            Uuids of engines: only what these have is cancelled.
+        """
+        result = MessageFuture(self.session.header("cancel_request"))
+        cancelling = Cancelling(self, error, result)
+        cancelling.begin(msg_ids, engines)
+        return cancelling
+
+    def end_cancelled(self, task: MessageFuture, where: str, error: TaskAborted) -> bool:
+        """See `Dispatcher.end_cancelled`."""
+        return self._dispatcher.end_cancelled(task, where, error)
+
+    def fail(self, task: MessageFuture, error: BaseException) -> None:
+        """End a task with an error, unless it has ended."""
+        self._dispatcher.fail(task, error)
+
+    def withdraw(self, requests: Sequence[MessageFuture]) -> None:
+        """Expect no answer to these any more."""
+        self._dispatcher.withdraw(requests)
 
     # ---- sending
 
@@ -221,7 +276,7 @@ class Messenger:
         """
         tasks, messages = [], []
         label = owner.label if label is None else label
-        metadata = encode({"label": label, "count_output": True})
+        metadata = encode({"label": label, "count_output": True, **self._lineage()})
         foreign = self.engines.foreign
         for engine_id in ids:
             try:
@@ -235,6 +290,7 @@ class Messenger:
                 )
             header = self.session.header(msg_type)
             task = MessageFuture(header, label=label, engine_uuid=uuid, owner=owner)
+            task.canceller = self
             task.engine_id = engine_id
             tasks.append(task)
             frames = self.session.frame(
@@ -250,23 +306,65 @@ class Messenger:
             self._record(task, owner)
         return tasks
 
-    def submit_balanced(
+    def submit_call(
         self,
-        content: bytes,
-        buffers: Sequence[Any],
+        func: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
         metadata: bytes,
         owner: Owner,
         label: str | None = None,
     ) -> MessageFuture:
-        """Send a call to the task scheduler, with what this has to know of it."""
+        """Send a call to the task scheduler, once the results among its arguments are there.
+
+        Parameters
+        ----------
+        metadata : bytes
+            What the scheduler is to know of it.
+
+        Raises
+        ------
+        MessageTooLarge
+            As it is, without those results, it is larger than `max_message_size`.
+        """
+        results: list[Future[Any]] = []
+        content, buffers = pack_call(func, args, kwargs, self._functions, results)
+        check_size(buffers, self.max_message_size, func, "Client.max_message_size")
+        if self.host is not None:
+            metadata = encode({**decode(metadata), **self._lineage()})
         header = self.session.header("apply_request")
         task = MessageFuture(header, label=owner.label if label is None else label, owner=owner)
+        task.canceller = self
+        before = self.late.needed_by(metadata)
+        if results or before:
+            call = self.late.call(content, buffers, func, results)
+            if before or call.failure() or not all(result.done() for result in results):
+                if self.host is not None:
+                    serve_meanwhile(task, self.host)
+                self.late.add(task, call, metadata, before)
+                self._record(task, owner)
+                return task
+            content, buffers = call.complete(self.max_message_size)
         frames = self.session.frame(
             header, content, metadata=metadata, buffers=buffers, compact=self._compact
         )
         self._send("task", (task,), (frames,), owner.track)
         self._record(task, owner)
         return task
+
+    def expect(self, task: MessageFuture) -> None:
+        """Expect a reply to something that is, or will be, sent otherwise."""
+        self._dispatcher.expect((task,))
+
+    def send_late(
+        self, task: MessageFuture, content: bytes, buffers: Sequence[Any], metadata: bytes
+    ) -> None:
+        """Send a call that was expected before."""
+        frames = self.session.frame(
+            task.header, content, metadata=metadata, buffers=buffers, compact=self._compact
+        )
+        with InterruptsHeld():
+            task.memory = self._connection.send("task", frames, task.owner.track)
 
     def submit(
         self,
@@ -282,13 +380,14 @@ class Messenger:
         """Send one request of a task; for who does without a view."""
         header = self.session.header(msg_type)
         task = MessageFuture(header, label=metadata.get("label"), engine_uuid=uuid)
+        task.canceller = self
         task.engine_id = self.engines.id_of(uuid)
         if before is not None:
             before(task)
         frames = self.session.frame(
             header,
             content,
-            metadata=encode({**metadata, "count_output": True}),
+            metadata=encode({**metadata, "count_output": True, **self._lineage()}),
             buffers=buffers,
             compact=self._compact and uuid not in self.engines.foreign,
         )
@@ -298,9 +397,9 @@ class Messenger:
         self.history.append(task.msg_id)
         return task
 
-    def expect(self, task: MessageFuture) -> None:
-        """Expect a reply to something that is sent otherwise."""
-        self._dispatcher.expect((task,))
+    def _lineage(self) -> dict[str, Any]:
+        """What is said of tasks that a task submits."""
+        return {} if self.host is None else self.host.lineage()
 
     def _send(
         self,
@@ -309,6 +408,9 @@ class Messenger:
         messages: Sequence[list[Any]],
         track: bool = False,
     ) -> None:
+        if self.host is not None and channel in ("mux", "task"):
+            for task in tasks:
+                serve_meanwhile(task, self.host)
         # expected before they are sent: the reply may be faster than we are
         with InterruptsHeld():
             self._dispatcher.expect(tasks)

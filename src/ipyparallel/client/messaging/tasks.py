@@ -13,13 +13,15 @@ import zmq
 
 from ...protocol.messages import Header, ReplyMetadata
 from ...protocol.session import parse_date
+from .cancellation import Cancellation
+from .cancelling import Canceller, Cancelling, cancel
 from .metadata import Metadata
 from .recording import StreamText
 from .resolving import SafeFuture, is_done, resolve
 
 
 class MessageFuture(SafeFuture):
-    """The reply to one message. Runs from the beginning: to cancel it would change nothing.
+    """The reply to one message.
 
     Attributes
     ----------
@@ -35,11 +37,24 @@ class MessageFuture(SafeFuture):
         request whose memory is tracked, else None.
     """
 
+    #: Cancels tasks, if this is one; a request to the hub, say, cannot be cancelled.
+    canceller: Canceller | None = None
+    #: Who wants to cancel it, or wanted to.
+    cancelling: Cancelling | None = None
+    #: What it failed with while it is not known yet whether it did so since it was cancelled.
+    held: BaseException | None = None
+    #: Where it was when it was cancelled; see `Cancellation`.
+    cancelled_where = ""
+    #: Whether it still waits here for its arguments, and whether it has ended so; see `late`.
+    unsent = False
+    never_sent = False
+    #: What became of it if no reply has told that.
+    _ended = ""
+
     def __init__(
         self, header: Header, *, label: str | None = None, engine_uuid: str = "", owner: Any = None
     ) -> None:
         super().__init__()
-        self.set_running_or_notify_cancel()
         self.msg_id = header.msg_id
         self.header = header
         self.label = label
@@ -131,20 +146,23 @@ class MessageFuture(SafeFuture):
 
     def _fill_metadata(self) -> None:
         metadata, reply = self._metadata, self.reply_metadata
-        if metadata is None or reply is None or self.reply_header is None:
+        if metadata is None or self.received is None:
             return
-        metadata.update(
-            engine_uuid=reply.engine or self.engine_uuid or None,
-            engine_id=self.engine_id,
-            started=parse_date(reply.started) if reply.started else None,
-            completed=parse_date(self.reply_header.date),
-            received=datetime.fromtimestamp(self.received or 0, UTC),
-            status=reply.status,
-            is_broadcast=reply.is_broadcast,
-            is_coalescing=reply.is_coalescing,
-        )
-        if reply.label is not None:
-            metadata["label"] = reply.label
+        metadata["received"] = datetime.fromtimestamp(self.received, UTC)
+        if reply is not None and self.reply_header is not None:
+            metadata.update(
+                engine_uuid=reply.engine or self.engine_uuid or None,
+                engine_id=self.engine_id,
+                started=parse_date(reply.started) if reply.started else None,
+                completed=parse_date(self.reply_header.date),
+                status=reply.status,
+                is_broadcast=reply.is_broadcast,
+                is_coalescing=reply.is_coalescing,
+            )
+            if reply.label is not None:
+                metadata["label"] = reply.label
+        if self._ended:
+            metadata["status"] = self._ended
 
     def replied(
         self, header: Header, metadata: ReplyMetadata, engine_id: int | None, now: float
@@ -157,10 +175,15 @@ class MessageFuture(SafeFuture):
             self.engine_id = engine_id
         self._fill_metadata()
 
-    def failed(self, now: float) -> None:
-        """No reply will come; the error is set next."""
+    def failed(self, now: float, status: str = "error") -> None:
+        """No reply will come, or it does not count; the error is set next."""
         self.received = now
-        self.metadata.update(status="error", received=datetime.fromtimestamp(now, UTC))
+        self._ended = status
+        self._fill_metadata()
+
+    def cancel(self) -> Cancellation:  # type: ignore[override]
+        """Cancel the task, wherever it is; see `AsyncResult.cancel`."""
+        return cancel([self])
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the reply; whether it came within so many seconds."""

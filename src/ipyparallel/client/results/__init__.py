@@ -1,7 +1,8 @@
 """Results that are on their way: futures of one call on one or more engines."""
 
+from ..messaging.cancellation import Cancellation
 from .iteration import as_completed
 from .mapped import AsyncMapResult
 from .result import AsyncResult
 
-__all__ = ["AsyncMapResult", "AsyncResult", "as_completed"]
+__all__ = ["AsyncMapResult", "AsyncResult", "Cancellation", "as_completed"]

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..display.waiting import GRACE, announced, missing_output
+from ..messaging.serving import host_of
 from ..waiting import time_left
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def call_when_done(future: Future[Any], call: Callable[[Future[Any]], None]) -> 
             loop.call_soon_threadsafe(call, future)
 
     future.add_done_callback(tell)
+    if (host := host_of(future)) is not None:
+        host.serve_while_awaited(future)
 
 
 async def ended(future: Future[Any]) -> None:
@@ -138,6 +141,10 @@ class InTurnResult(Future[Any]):
     _single: bool
     _return_exceptions: bool
 
+    def _cancel(self, wait: bool) -> Any:
+        """Cancel the tasks."""
+        raise NotImplementedError
+
     def _in_turn(self) -> InTurn:
         """The tasks in the order in which their items are to be yielded, each when it ended."""
         return InOrder(self._children)
@@ -171,7 +178,11 @@ class InTurnResult(Future[Any]):
         return self._awaited().__await__()
 
     async def _awaited(self) -> Any:
-        await ended(self)
+        try:
+            await ended(self)
+        except asyncio.CancelledError:
+            self._cancel(wait=False)
+            raise
         for outputs in missing_output(announced(self._children)):
             with suppress(TimeoutError):
                 async with asyncio.timeout(GRACE):

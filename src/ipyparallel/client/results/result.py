@@ -9,17 +9,20 @@ from concurrent.futures import (
     ALL_COMPLETED,
     FIRST_COMPLETED,
     FIRST_EXCEPTION,
-    CancelledError,
     Future,
 )
+from concurrent.futures import wait as wait_for_futures
 from typing import TYPE_CHECKING, Any
 
-from ...error import IPythonError, compose_exceptions
+from ...error import IPythonError, RemoteError, TaskCancelled, compose_exceptions
 from ..display import LiveOutput, display_outputs
 from ..display.waiting import announced, wait_for_output
 from ..messaging.interrupts import InterruptsHeld
+from ..messaging.resolving import error_of, resolve
+from ..messaging.serving import serve_meanwhile
 from ..messaging.tasks import MessageFuture
-from ..waiting import deadline_after
+from ..waiting import deadline_after, time_left
+from .cancelling import CancellableResult
 from .iteration import InTurnResult
 from .waits import WaitableResult
 
@@ -30,12 +33,12 @@ if TYPE_CHECKING:
 Children = MessageFuture | str | Sequence[MessageFuture | str]
 
 
-class AsyncResult(WaitableResult, InTurnResult):
+class AsyncResult(CancellableResult, WaitableResult, InTurnResult):
     """The result of a call on one or more engines.
 
     A future of `concurrent.futures`, so that `wait` and `as_completed` from there take it; it can
-    be awaited, too. What is known besides the result is there without waiting: ``ar.stdout``,
-    ``ar['engine_id']``.
+    be awaited, too, and given to load-balanced calls as an argument. What is known besides the
+    result is there without waiting: ``ar.stdout``, ``ar['engine_id']``.
 
     Parameters
     ----------
@@ -68,6 +71,8 @@ class AsyncResult(WaitableResult, InTurnResult):
         chunk_sizes: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        if client is not None and (host := client._messenger.host) is not None:
+            serve_meanwhile(self, host)
         self.owner = owner
         self._client = client
         self._targets = targets
@@ -77,7 +82,6 @@ class AsyncResult(WaitableResult, InTurnResult):
         self._fname = fname
         self._return_exceptions = return_exceptions
         self._chunk_sizes = chunk_sizes
-        self.set_running_or_notify_cancel()
         if not self._children:
             self.set_result(self._join([]))
         completion = _Completion(self)
@@ -88,6 +92,8 @@ class AsyncResult(WaitableResult, InTurnResult):
     def __repr__(self) -> str:
         if not self.done():
             state = "pending"
+        elif self.cancelled():
+            state = "cancelled"
         else:
             state = "failed" if self.exception() else "finished"
         return f"<{type(self).__name__}({self._fname}): {state}>"
@@ -96,16 +102,18 @@ class AsyncResult(WaitableResult, InTurnResult):
 
     def _complete(self) -> None:
         """All tasks have ended."""
+        if self._note_cancelled():
+            return
         failure = None if self._return_exceptions else self._failure(self._children)
         if failure is not None:
-            self.set_exception(failure)
+            resolve(self, error=failure)
             return
         try:
             result = self._whole()
         except Exception as e:  # noqa: BLE001  (joining calls the user's classes)
-            self.set_exception(e)
+            resolve(self, error=e)
         else:
-            self.set_result(result)
+            resolve(self, result)
 
     def _whole(self) -> Any:
         """The result, with exceptions in the place of what failed."""
@@ -117,10 +125,10 @@ class AsyncResult(WaitableResult, InTurnResult):
 
     def _failure(self, children: Sequence[MessageFuture]) -> BaseException | None:
         """What failed of these: the one error, or all of them as one."""
-        errors = [error for child in children if (error := child.exception()) is not None]
+        errors = [error for child in children if (error := error_of(child)) is not None]
         for error in errors:
             # not remote: unpickling the result failed here, for example
-            if self._single or not isinstance(error, IPythonError):
+            if self._single or not isinstance(error, IPythonError) or _is_cancellation(error):
                 return error
         return compose_exceptions(errors, self._fname)
 
@@ -152,6 +160,8 @@ class AsyncResult(WaitableResult, InTurnResult):
             the call was sent to several.
         EngineError
             The engine died.
+        TaskAborted
+            The task was aborted, or cancelled: then it is a TaskCancelled.
         """
         deadline = deadline_after(timeout)
         if return_when not in (None, ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
@@ -170,7 +180,12 @@ class AsyncResult(WaitableResult, InTurnResult):
             raise TimeoutError("Result not ready.")
         # it takes another way than the reply that tells of it, and is near
         wait_for_output(announced(self._children), deadline)
-        if return_exceptions is None or return_exceptions == self._return_exceptions:
+        if return_exceptions is None:
+            return_exceptions = self._return_exceptions
+        if self.cancelled() and return_exceptions:
+            # what has ended nevertheless is near
+            wait_for_futures(self._children, time_left(deadline))
+        elif return_exceptions == self._return_exceptions or self.cancelled():
             return self.result()
         if not return_exceptions and (failure := self._failure(self._children)) is not None:
             raise failure
@@ -219,21 +234,6 @@ class AsyncResult(WaitableResult, InTurnResult):
         display_outputs(
             self._children, groupby=groupby, result_only=result_only, prefixed=not self._single
         )
-
-    # ---- not running
-
-    def abort(self) -> None:
-        """Have the tasks not run that have not begun; see `Client.abort`.
-
-        Raises
-        ------
-        RuntimeError
-            All have ended.
-        """
-        if self.done():
-            raise RuntimeError("Cannot abort: all tasks have ended.")
-        assert self._client is not None
-        self._client.abort(self, targets=self._targets, block=True)
 
     # ---- parts
 
@@ -342,10 +342,11 @@ def _task(client: Client | None, child: MessageFuture | str) -> MessageFuture:
     return task
 
 
+def _is_cancellation(error: BaseException) -> bool:
+    return isinstance(error, TaskCancelled) and not isinstance(error, RemoteError)
+
+
 def outcome(child: MessageFuture) -> Any:
     """What a task that has ended returned, or what it failed with."""
-    try:
-        error = child.exception()
-    except CancelledError as e:
-        return e
+    error = error_of(child)
     return child.result() if error is None else error

@@ -6,7 +6,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED
 from concurrent.futures import wait as wait_for_futures
 from typing import Any
 
-from ..messaging.resolving import is_done
+from ..messaging.resolving import error_of, is_done
 from ..messaging.tasks import MessageFuture
 from ..waiting import deadline_after, show_progress, time_left
 from .info import TaskInfo
@@ -67,7 +67,7 @@ class WaitableResult(TaskInfo):
         """
         if not self.done():
             raise RuntimeError("Not ready: call wait() or get() first.")
-        return all(child.exception() is None for child in self._children)
+        return all(error_of(child) is None for child in self._children)
 
     def wait_for_output(self, timeout: float | None = -1) -> bool:
         """Wait until all output is there, too; whether it is, after so many seconds."""
@@ -102,7 +102,7 @@ class WaitableResult(TaskInfo):
             if return_when == ALL_COMPLETED:
                 return bool(self.wait(seconds))
             done, pending = self._wait_for_tasks(seconds, return_when)
-            failed = any(child.exception() is not None for child in done)
+            failed = any(error_of(child) is not None for child in done)
             return not pending or failed or (bool(done) and return_when == FIRST_COMPLETED)
 
         show_progress(

@@ -3,5 +3,7 @@
 from .balanced import LoadBalancedView
 from .base import View
 from .direct import DirectView
+from .executor import ViewExecutor
+from .lazy_map import LazyMapIterator
 
-__all__ = ["DirectView", "LoadBalancedView", "View"]
+__all__ = ["DirectView", "LazyMapIterator", "LoadBalancedView", "View", "ViewExecutor"]

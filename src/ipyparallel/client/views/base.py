@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
+from ..._host import get_host
 from ...error import RemoteError
 from ..arguments import check_callable, check_label
 from ..jobs import Jobs, msg_ids_of
@@ -15,6 +16,7 @@ from ..messaging.tasks import MessageFuture
 from ..partition import partition_named
 from ..remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from ..results import AsyncMapResult, AsyncResult
+from .executor import ViewExecutor
 from .flags import Flags
 
 
@@ -127,6 +129,19 @@ class View(Flags):
         """
         return parallel(self, dist=dist, block=self._blocks(block), **flags)
 
+    @property
+    def executor(self) -> ViewExecutor:
+        """This view as an executor of `concurrent.futures`.
+
+        The same one each time, until it is shut down.
+        """
+        executor = self._executor
+        if executor is None or executor.view is not self or executor.is_shut_down:
+            self._executor = executor = ViewExecutor(self)
+        return executor
+
+    _executor: ViewExecutor | None = None
+
     # ---- calls that are shared out
 
     @abstractmethod
@@ -151,7 +166,7 @@ class View(Flags):
         name: str,
         dist: str = "b",
         block: bool,
-        chunksize: int | None = None,
+        chunksize: Any = None,
         ordered: bool = True,
         return_exceptions: bool = False,
         label: str | None = None,
@@ -224,11 +239,24 @@ class View(Flags):
     def abort(
         self, jobs: Any = None, targets: Any = None, block: bool | None = None
     ) -> AsyncResult:
-        """Have tasks that have not begun not run, by default this view's; see `Client.abort`."""
+        """Have tasks end, by default all of this view; see `Client.abort`.
+
+        Parameters
+        ----------
+        jobs : optional
+            Message ids or results.
+        targets : optional
+            Engines: only what these have is aborted; by default this view's engines. Of a
+            load-balanced view, by default what waits for an engine, too.
+        block : bool, optional
+            Whether to wait until it is known what became of them.
+        """
         block = self._blocks(block)
         if jobs is None:
             jobs = list(self.outstanding)
-        result = self.client.abort(jobs, self._targets(targets), block=False)
+        if not self._is_balanced:
+            targets = self._targets(targets)
+        result = self.client.abort(jobs, targets, block=False)
         return self._wait_for(result) if block else result
 
     @property
@@ -292,8 +320,13 @@ class Interruptible:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        # a remote error may be that of an engine that was interrupted
-        return isinstance(value, KeyboardInterrupt) and not isinstance(value, RemoteError)
+        # a remote error may be that of an engine that was interrupted; in an engine, nobody would
+        # get hold of the result of a task that is interrupted
+        return (
+            isinstance(value, KeyboardInterrupt)
+            and not isinstance(value, RemoteError)
+            and get_host() is None
+        )
 
 
 def _no_block(method: str, options: dict[str, Any]) -> None:

@@ -71,18 +71,27 @@ class Flags(HasTraits):
         Parameters
         ----------
         **flags
-            Names and values: `targets`, `block`, `track`, `label`.
+            Names and values: `targets`, `block`, `track`, `label`; those of a load balanced view
+            have more, see there.
 
         Raises
         ------
         KeyError
-            A name that is not a flag; none is set then.
+            A name that is not a flag.
+        TypeError, ValueError
+            A value that a flag cannot have. None is set then, nor when a name is wrong.
         """
         for name in flags:
             if name not in self._flag_names:
                 raise KeyError(f"Invalid name: {name!r} (flags are: {', '.join(self._flag_names)})")
-        for name, value in flags.items():
-            setattr(self, name, value)
+        before = {name: getattr(self, name) for name in flags}
+        try:
+            for name, value in flags.items():
+                setattr(self, name, value)
+        except BaseException:
+            for name, value in before.items():
+                setattr(self, name, value)
+            raise
         return self
 
     @contextmanager
@@ -100,6 +109,11 @@ class Flags(HasTraits):
         For one call; this view stays as it is for the other threads that use it.
         """
         return copy.copy(self).set_flags(**flags)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # a part of copying; the base class looks through all names of the class for observers,
+        # which takes longer than a call, and finds none
+        self.__dict__ = state
 
     def _targets(self, targets: Any) -> Any:
         return self.targets if targets is None else targets

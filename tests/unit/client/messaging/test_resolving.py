@@ -50,7 +50,7 @@ def test_a_callback_for_output_that_leaves_does_no_harm(tasks):
     assert task.output.done()
 
 
-def test_a_task_that_is_cancelled_goes_on_and_its_result_comes(tasks):
+def test_what_nobody_can_cancel_goes_on_and_its_result_comes(tasks):
     task = tasks.make()
     assert not task.cancel()
     ar = AsyncResult(None, [task])

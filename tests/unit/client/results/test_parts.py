@@ -255,20 +255,6 @@ def test_awaiting_raises_what_failed_and_leaves_nothing_behind(tasks, three, cap
     assert caplog.records == []
 
 
-def test_a_cancelled_wait_does_not_cancel_the_task(tasks, three):
-    made, ar = three
-
-    async def main():
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(ar, 0.01)
-        assert not ar.cancelled()
-        assert not made[0].cancelled()
-        finish_later(tasks, made, "abc")
-        return await ar
-
-    assert asyncio.run(main()) == list("abc")
-
-
 def test_it_is_iterated_in_an_event_loop(tasks):
     made = tasks.many(2)
     ar = AsyncMapResult(None, made, Block(), "f")

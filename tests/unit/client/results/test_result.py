@@ -121,9 +121,9 @@ def test_its_state_is_shown(tasks):
     assert repr(second) == "<AsyncResult(g): failed>"
 
 
-def test_it_cannot_be_cancelled_by_accident(tasks, one):
+def test_what_is_no_task_cannot_be_cancelled(tasks, one):
     task, ar = one
-    assert ar.cancel() is False
+    assert not ar.cancel()
     tasks.finish(task, "a")
     assert ar.get(0) == "a"
 
