@@ -1,6 +1,5 @@
 """A plain model of tasks and engines, which drives a task machine and checks what it does."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -11,6 +10,7 @@ from ipyparallel.error import (
     InvalidDependency,
     TaskTimeout,
 )
+from ipyparallel.scheduling.board import REPLACEMENT
 from ipyparallel.scheduling.commands import Deliver
 from ipyparallel.scheduling.machine import TaskMachine, Verdict
 from ipyparallel.scheduling.policies import LeastLoad
@@ -57,7 +57,10 @@ class EngineModel:
     asked: list | None = None
     #: What it was asked to cancel, and has not answered yet.
     to_cancel: list = field(default_factory=list)
-    condemned: bool = False
+    #: Until when it is to be replaced, if it is.
+    condemned: float = 0.0
+    #: The number under which clients know it; its replacement has the same.
+    number: int = 0
 
     @property
     def active(self):
@@ -73,7 +76,7 @@ class Model:
         self.gone = {}
         self.now = 0.0
         self.numbers = count()
-        self.turns = Counter()
+        self.turns = {}
         self.sent = 0
         self.requests = {}
         #: Whether no promise was broken; one that was breaks others.
@@ -97,10 +100,14 @@ class Model:
 
     # ---- events
 
-    def join(self, resources=()):
-        number = len(self.engines) + len(self.gone)
-        uuid = f"engine-{number}"
-        self.engines[uuid] = EngineModel(dict(resources))
+    @property
+    def condemned(self):
+        return sorted(uuid for uuid, engine in self.engines.items() if engine.condemned)
+
+    def join(self, resources=(), number=None):
+        uuid = f"engine-{len(self.engines) + len(self.gone)}"
+        number = len(self.engines) + len(self.gone) if number is None else number
+        self.engines[uuid] = EngineModel(dict(resources), number=number)
         self.machine.engine_joined(uuid, number, self.now, dict(resources))
         self.obey()
         return uuid
@@ -122,6 +129,7 @@ class Model:
         number = next(self.numbers)
         job = Job(f"task_{number}", terms, owner)
         self.tasks[job.msg_id] = TaskModel(job, number, owner, self.now)
+        self.turns.setdefault(owner, self.sent - 1)
         self.machine.submitted(job, self.now)
         self.obey()
 
@@ -136,7 +144,6 @@ class Model:
             task.came_back += 1
         elif verdict is not Verdict.OK:
             task.failures += 1
-            engine.condemned = False
         reply = object()
         self.machine.finished(uuid, msg_id, seconds, reply, self.now, verdict, "no such thing")
         commands = self.obey()
@@ -214,6 +221,9 @@ class Model:
 
     def tick(self, seconds):
         self.now += seconds
+        for engine in self.engines.values():
+            if engine.condemned <= self.now:
+                engine.condemned = 0.0  # it refuses to be replaced
         self.machine.tick(self.now)
         self.obey()
         for task in self.tasks.values():
@@ -245,7 +255,7 @@ class Model:
         self.sent += 1
         self.turns[task.owner] = self.sent
         model.held.append(job.msg_id)
-        assert all(engine.free[name] >= 0 for name, _ in job.terms.resources)
+        assert all(engine.free[name] >= 0 for name, _ in task.terms.resources)
 
     def on_recall(self, engine, jobs):
         model = self.engines[engine.uuid]
@@ -258,7 +268,7 @@ class Model:
         self.engines[engine.uuid].to_cancel += [job.msg_id for job in jobs]
 
     def on_replace(self, engine, reason):
-        self.engines[engine.uuid].condemned = True
+        self.engines[engine.uuid].condemned = self.now + REPLACEMENT
         assert "time limit" in reason
 
     def on_deliver(self, job, reply):
@@ -341,6 +351,11 @@ class Model:
         if terms.after is not None and terms.after.unreachable(completed, failed):
             return False
         follow = terms.follow
+        if follow is not None and (task.sent or task.job.allowed != terms.targets):
+            # where it may run was decided when enough of them had ended
+            return any(
+                uuid in self.engines and self.is_able(task, uuid) for uuid in task.job.allowed
+            )
         if follow is not None:
             if follow.unreachable(completed, failed) or not follow <= set(self.tasks):
                 return False

@@ -6,7 +6,7 @@ Engines are asked on the control channel, since they are busy on the task channe
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -26,7 +26,7 @@ class RecallReply(msgspec.Struct):
 class CancelOutcomes(msgspec.Struct):
     """An engine's answer to a ``cancel_request``: what became of each task; see `CancelReply`."""
 
-    outcomes: dict[str, str] = {}
+    outcomes: dict[str, Literal["queued", "running", "finished"]] = {}
 
 
 class Refusable(msgspec.Struct):
@@ -102,7 +102,7 @@ class Errands:
             case "cancel_reply":
                 # of one that was refused, since the engine is gone, there is none
                 if outcomes := message.read_content(CancelOutcomes).outcomes:
-                    self._tell(link.TasksCancelled(uuid, outcomes))
+                    self._tell(link.TasksCancelled(uuid, dict(outcomes)))
             case "replace_reply":
                 reply: Refusable = message.read_content(Refusable)
                 if reply.status != "ok":

@@ -12,8 +12,10 @@ from ..scheduling.dependencies import Dependency
 from ..scheduling.state import Job
 from ..scheduling.terms import PLAIN, Terms
 
-#: How many different metadata are kept with what they mean. All tasks of a view have the same.
+#: How many different metadata are kept with what they mean, and of how many bytes together. All
+#: tasks of a view have the same.
 _MAX_KNOWN = 1000
+_MAX_BYTES = 1_000_000
 
 
 class Submission(NamedTuple):
@@ -35,6 +37,7 @@ class SubmissionReader:
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[Terms, str]] = {}
+        self._bytes = 0
 
     def read(self, message: Message, frames: list[Any]) -> Job:
         """The job that a message of a client submits."""
@@ -58,13 +61,17 @@ class SubmissionReader:
         found = (_read_terms(metadata), metadata.on_behalf_of)
         # what a task depends on is named for it alone
         if found[0].after is None and found[0].follow is None:
-            if len(self._known) >= _MAX_KNOWN:
+            self._bytes += len(frame)
+            if len(self._known) >= _MAX_KNOWN or self._bytes > _MAX_BYTES:
                 self._known.clear()
+                self._bytes = len(frame)
             self._known[frame] = found
         return found
 
 
 def _read_terms(metadata: TaskMetadata) -> Terms:
+    _check_number("retries", metadata.retries)
+    _check_number("depth", metadata.depth)
     resources = metadata.resources or {}
     for name, amount in resources.items():
         _check_number(f"resources[{name!r}]", amount)
@@ -90,5 +97,5 @@ def _check_number(name: str, value: float) -> float:
 def _dependency(name: str, said: list[str] | Mapping[str, Any] | None) -> Dependency | None:
     try:
         return Dependency(said) or None if said else None
-    except (TypeError, ValueError) as e:
+    except (TypeError, *UNREADABLE) as e:
         raise Unacceptable(f"{name} is not a dependency: {e}") from None

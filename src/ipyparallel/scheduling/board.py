@@ -28,13 +28,21 @@ class Board:
 
     def __init__(self, policy: Policy) -> None:
         self.engines: dict[str, Engine] = {}
-        #: Resources of engines that are being replaced, by id, and until when the new one is hoped
-        #: for: they are to be had again soon.
-        self._expected: dict[int, tuple[dict[str, float], float]] = {}
+        #: Engines that are being replaced, by id, and until when the new one is hoped for: what
+        #: they have is to be had again soon.
+        self._expected: dict[int, tuple[Engine, float]] = {}
+        #: Until when it is hoped that one of those engines that still come has what those have not
+        #: that are there; None if nobody waits for such a one.
+        self._hoping: float | None = None
         self._policy = policy
         #: For the jobs that may run anywhere; it is always there.
         self._common = Line(_NONE, _NONE, ())
         self._lines: dict[_Key, Line] = {(_NONE, _NONE, ()): self._common}
+        #: Engines that hold more than one job; in the order in which they came to do so.
+        self.crowded: dict[Engine, None] = {}
+        #: Engines with room that keep what they have for a job that needs more, from one that needs
+        #: less. The order of these two may change without the engine's doing.
+        self.keeping: dict[Engine, None] = {}
         self._joined = 0
         self._by_number: dict[int, str] = {}
 
@@ -53,17 +61,22 @@ class Board:
 
     # ---- engines
 
-    def join(self, engine: Engine) -> None:
-        """An engine is there."""
+    def join(self, engine: Engine, now: float) -> list[Job]:
+        """An engine is there; the jobs that no engine serves, if they have hoped for this one."""
         self._joined += 1
         engine.number = self._joined
         self._by_number[engine.number] = engine.uuid
         self.engines[engine.uuid] = engine
-        self._expected.pop(engine.id, None)
         self._policy.add(engine)
+        unserved = False
         for line in self._lines.values():
             if line.suits(engine):
                 self._serve(line, engine)
+            unserved = unserved or not line.engines
+        if self._expected.pop(engine.id, None) is not None:
+            return self._strand_unserved()
+        self._hoping = now + REPLACEMENT if unserved else None
+        return []
 
     def leave(self, uuid: str) -> tuple[Engine, list[Job]] | None:
         """An engine is gone.
@@ -79,6 +92,8 @@ class Board:
             return None
         del self._by_number[engine.number]
         self._policy.remove(engine)
+        self.crowded.pop(engine, None)
+        self.keeping.pop(engine, None)
         stranded: list[Job] = []
         for line in list(engine.lines):
             line.engines.discard(engine)
@@ -92,27 +107,52 @@ class Board:
             self.discard(job)
         return jobs
 
+    def _strand_unserved(self) -> list[Job]:
+        unserved = [line for line in self._lines.values() if not line.engines]
+        return [job for line in unserved for job in self._strand(line)]
+
     def expect(self, engine: Engine, now: float) -> None:
         """An engine is to be replaced."""
-        self._expected[engine.id] = (engine.resources, now + REPLACEMENT)
+        engine.condemned = True
+        self._policy.update(engine)
+        self._expected[engine.id] = (engine, now + REPLACEMENT)
 
     @property
     def next_deadline(self) -> float | None:
         """When to `give_up`."""
-        return min((until for _, until in self._expected.values()), default=None)
+        replaced = min((until for _, until in self._expected.values()), default=None)
+        if self._hoping is None or replaced is None:
+            return self._hoping if replaced is None else replaced
+        return min(self._hoping, replaced)
 
-    def give_up(self, now: float) -> list[Job]:
-        """Expect those engines no more that should have been replaced by now; the jobs that no
-        engine serves.
+    def give_up(self, now: float) -> tuple[list[Job], list[Engine]]:
+        """Expect what should have come by now no more.
+
+        Returns
+        -------
+        unserved : list of Job
+            Those that no engine serves; they are nowhere now.
+        refusing : list of Engine
+            Those that should have been replaced, and are still there: they may get jobs again.
         """
         late = [engine_id for engine_id, (_, until) in self._expected.items() if until <= now]
+        refusing = []
         for engine_id in late:
-            del self._expected[engine_id]
-        unserved = [line for line in self._lines.values() if not line.engines] if late else []
-        return [job for line in unserved for job in self._strand(line)]
+            engine, _ = self._expected.pop(engine_id)
+            if self.engines.get(engine.uuid) is engine:
+                engine.condemned = False
+                refusing.append(engine)
+        hoped = self._hoping is not None and self._hoping <= now
+        if hoped:
+            self._hoping = None
+        return self._strand_unserved() if late or hoped else [], refusing
 
     def changed(self, engine: Engine) -> None:
         """The load or the limit of an engine changed."""
+        if engine.load > 1:
+            self.crowded[engine] = None
+        else:
+            self.crowded.pop(engine, None)
         self._policy.update(engine)
 
     # ---- jobs
@@ -123,15 +163,18 @@ class Board:
         Where it has failed before does not count, as long as there are others.
         """
         terms = job.terms
+        plain = not (terms.resources or job.unmet or job.avoided)
         if job.allowed:
+            if plain:
+                return any(uuid in self.engines for uuid in job.allowed)
             engines: Iterable[Engine] = [
                 self.engines[uuid] for uuid in job.allowed if uuid in self.engines
             ]
-        elif not self.engines or not (terms.resources or job.unmet or job.avoided):
+        elif plain or not self.engines:
             return True
         else:
             engines = self.engines.values()
-            if any(_has(expected, terms.resources) for expected, _ in self._expected.values()):
+            if any(e.could_run(terms.resources) for e, _ in self._expected.values()):
                 return True
         able = {e.uuid for e in engines if e.could_run(terms.resources)} - job.unmet
         if job.avoided and not able - job.avoided:
@@ -184,10 +227,18 @@ class Board:
         """The engine for a job that may run anywhere; None if it has to wait."""
         return None if self._common.length else self._policy.pick()
 
-    def engines_for(self, line: Line) -> Iterable[Engine]:
-        """Engines with room for what has just come to stand in a line, the best one first."""
-        if line.length > 1 and not line.resources:
-            return  # those before it would have been sent there
+    def engines_for(self, line: Line, job: Job) -> Iterable[Engine]:
+        """Engines with room for a job that has just come to stand in a line, the best one first."""
+        if line is self._common:
+            while line.length == 1 and (picked := self._policy.pick()) is not None:
+                yield picked
+            return
+        if line.length > 1:
+            # those before it would have been sent where there is room; but what they need may be
+            # kept for another that is before them, and not before this one
+            first = line.first()
+            if not line.resources or first is None or first[1] is not job:
+                return
         left = {e for e in line.engines if not e.full and e.can_run(line.resources)}
         while (engine := self._policy.pick_among(left)) is not None:
             yield engine
@@ -215,13 +266,11 @@ class Board:
         kept: set[str] = set()
         for _, job, line in sorted(candidates, key=lambda candidate: candidate[0]):
             names = {name for name, _ in line.resources}
-            if engine.can_run(line.resources) and names.isdisjoint(kept):
-                line.pop(job)
-                self._tidy(line)
-                return job
+            if engine.can_run(line.resources):
+                if names.isdisjoint(kept):
+                    line.pop(job)
+                    self._tidy(line)
+                    return job
+                self.keeping[engine] = None
             kept |= names
         return None
-
-
-def _has(resources: dict[str, float], amounts: Amounts) -> bool:
-    return all(resources.get(name, 0) >= amount for name, amount in amounts)

@@ -134,6 +134,13 @@ class Graph:
         """
         self.discard(job)
         waits = job.waits = Waits(job, self._place_of)
+        try:
+            return self._add(job, waits)
+        except Unmeetable:
+            self.discard(job)
+            raise
+
+    def _add(self, job: Job, waits: Waits) -> bool:
         # all of them first: what of an end follows depends on how many are still to come
         waits.pending = set(job.terms.after or ()) | set(job.terms.follow or ())
         ended: dict[str, Outcome] = {}

@@ -37,7 +37,7 @@ class Line:
         What each of the jobs takes.
     """
 
-    __slots__ = ("_queues", "allowed", "barred", "engines", "length", "resources")
+    __slots__ = ("_left", "_queues", "allowed", "barred", "engines", "length", "resources")
 
     def __init__(self, allowed: frozenset[str], barred: frozenset[str], resources: Amounts) -> None:
         self.allowed = allowed
@@ -48,6 +48,8 @@ class Line:
         #: How many jobs stand here.
         self.length = 0
         self._queues: dict[Owner, list[_Place]] = {}
+        #: How many places there are of jobs that stand here no more.
+        self._left = 0
 
     def suits(self, engine: Engine) -> bool:
         """Whether an engine may run these jobs, once it has room."""
@@ -81,13 +83,14 @@ class Line:
 
     def discard(self, job: Job) -> None:
         """A job waits no more, and was not the first."""
-        owner = job.owner
-        assert owner is not None
         job.line = None
         self.length -= 1
+        self._left += 1
         if not self.length:
             self._queues.clear()
-        elif sum(map(len, self._queues.values())) > 2 * self.length + _SLACK:
+            self._left = 0
+        elif self._left > self.length + _SLACK:
+            self._left = 0
             for owner, queue in list(self._queues.items()):
                 queue[:] = [place for place in queue if self._stands(place[3])]
                 heapify(queue)
@@ -101,6 +104,7 @@ class Line:
             queue = self._queues[owner]
             while queue and not self._stands(queue[0][3]):
                 heappop(queue)
+                self._left -= 1
             if not queue:
                 del self._queues[owner]
                 continue

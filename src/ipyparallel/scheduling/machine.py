@@ -96,8 +96,10 @@ class TaskMachine:
             raise ValueError(f"engine {uuid} has joined already")
         limit = 1 if self.hwm == "auto" else self.hwm or math.inf
         engine = Engine(uuid, engine_id, float(limit), resources)
-        self._board.join(engine)
+        unserved = self._board.join(engine, now)
         self._feed(engine, now)
+        self._admit(unserved, now)
+        self._settle(now)
 
     def engine_left(self, uuid: str, reason: str, now: float) -> None:
         """An engine is gone; what it held is tried again, or its client told so, and why."""
@@ -121,6 +123,7 @@ class TaskMachine:
                 error = engine_died(engine.id, job.msg_id, reason)
                 self._fail(job, self._too_long(job) if job.overdue else error, engine)
         self._admit(sorted([*again, *stranded], key=_by_sequence), now)
+        self._settle(now)
 
     # ---- clients
 
@@ -132,22 +135,30 @@ class TaskMachine:
         job.sequence = self._sequence
         owner = self._owners.get(job.owner_name)
         if owner is None:
-            owner = self._owners[job.owner_name] = Owner(job.owner_name)
+            # Behind those who are there, but for the one served last: of many who come and go each
+            # is new when it comes, and those who stay would never have a turn.
+            owner = self._owners[job.owner_name] = Owner(job.owner_name, self._sent - 1)
         owner.jobs += 1
         job.owner = owner
         self.jobs[job.msg_id] = job
         terms = job.terms
-        if not (terms.targets or terms.resources or terms.after or terms.follow):
+        if terms.after or terms.follow:
+            self._block(job, now)
+        elif terms.targets or terms.resources:
+            self._stand(job, now)
+        else:
             # of most jobs; the shortest way to where the long one leads
             engine = self._board.engine_for_any()
             if engine is not None:
                 self._dispatch(engine, job, now)
-                return
-            if terms.timeout:
-                self._timers.set(job, now + terms.timeout)
-            self._board.wait(job)
-            return
-        self._admit((job,), now)
+            else:
+                if terms.timeout:
+                    self._timers.set(job, now + terms.timeout)
+                self._board.wait(job)
+        if self._ends:
+            self._draw_consequences(now)
+        if self._board.keeping:
+            self._settle(now)
 
     def cancel(self, msg_ids: Iterable[str], request: Any, now: float) -> None:
         """A client does not want these tasks any more.
@@ -159,7 +170,6 @@ class TaskMachine:
         """
         known: dict[str, str] = {}
         asked: dict[Engine, list[Job]] = {}
-        freed: set[Engine] = set()
         for msg_id in dict.fromkeys(msg_ids):
             job = self.jobs.get(msg_id)
             if job is None:
@@ -169,7 +179,7 @@ class TaskMachine:
                 asked.setdefault(job.engine, []).append(job)
             else:
                 known[msg_id] = WAITING
-                freed |= self._step_out(job)
+                self._board.discard(job)
                 self._abort(job)
         ids = [job.msg_id for jobs in asked.values() for job in jobs]
         answer = self._cancellations.begin(request, known, ids)
@@ -177,8 +187,8 @@ class TaskMachine:
             self._commands.append(answer)
         for engine, jobs in asked.items():
             self._commands.append(Cancel(engine, tuple(jobs)))
-        self._feed_all(freed, now)
         self._draw_consequences(now)
+        self._settle(now)
 
     # ---- engines answer
 
@@ -222,20 +232,21 @@ class TaskMachine:
         if job.cancelled:
             self._note_cancelled(job, FINISHED)
         self._feed(engine, now)
-        if self._timed:
-            self._watch(engine, now)
+        self._watch(engine, now)
+        if self._board.keeping:
+            self._settle(now)
 
     def _failed(
         self, job: Job, engine: Engine, reply: Any, verdict: Verdict, what: str, now: float
     ) -> None:
-        engine.condemned = False  # it has obeyed after all
         again: list[Job] = []
         if verdict is Verdict.UNMET and not job.cancelled and not job.overdue:
             job.unmet |= {engine.uuid}
+            job.lacks = what
             if self._board.could_run(job):
                 again.append(job)
             else:
-                self._fail(job, _unmet_everywhere(job, what))
+                self._fail(job, _unmet_everywhere(job))
         elif not self._try_again(job, engine, verdict is Verdict.FAILED or job.overdue, again):
             if job.overdue:
                 self._fail(job, self._too_long(job), engine)
@@ -268,6 +279,7 @@ class TaskMachine:
         self._board.changed(engine)
         self._admit(again, now)
         self._feed(engine, now)
+        self._settle(now)
 
     def cancelled(self, uuid: str, outcomes: Mapping[str, str], now: float) -> None:
         """An engine has answered a Cancel: where these jobs were."""
@@ -282,7 +294,6 @@ class TaskMachine:
                     self._abort(job)
                 else:
                     # it seemed to run too long, and had not begun: the engine does something else
-                    job.overdue = False
                     job.avoided |= {uuid}
                     self._admit((job,), now)
             # one that has finished is about to say so
@@ -290,6 +301,8 @@ class TaskMachine:
         self._draw_consequences(now)
         if engine is not None:
             self._feed(engine, now)
+            self._watch(engine, now)
+        self._settle(now)
 
     def paused(self, uuid: str, msg_id: str, now: float) -> None:
         """What an engine runs waits for tasks that it has submitted: it may run others."""
@@ -300,6 +313,8 @@ class TaskMachine:
         engine.paused.add(job)
         engine.occupy(job.terms.resources, -1)
         self._feed(engine, now)
+        self._watch(engine, now)
+        self._settle(now)
 
     def resumed(self, uuid: str, msg_id: str) -> None:
         """What waited for other tasks goes on."""
@@ -318,36 +333,41 @@ class TaskMachine:
         deadlines = (self._timers.next(), self._board.next_deadline)
         deadline = min((d for d in deadlines if d is not None), default=None)
         until = None if deadline is None else max(0.0, deadline - now)
-        if self.hwm == "auto" and any(e.load > 1 for e in self.engines.values()):
+        if self.hwm == "auto" and self._board.crowded:
             return LONG if until is None else min(LONG, until)
         return until
 
     def tick(self, now: float) -> None:
         """Some time has passed: see what is overdue, and what waits behind a long task."""
-        freed: set[Engine] = set()
         for job in self._timers.pop_due(now):
             if job.engine is not None and job.begun:
                 self._ran_too_long(job, job.engine, now)
             elif job.engine is not None:
-                self._expire(job, job.engine)
+                self._expire(job, job.engine, now)
             else:
-                freed |= self._step_out(job)
+                self._board.discard(job)
                 self._fail(job, _waited_too_long(job))
-        self._feed_all(freed, now)
-        self._admit(self._board.give_up(now), now)
+        unserved, refusing = self._board.give_up(now)
+        self._admit(unserved, now)
+        for engine in refusing:
+            self._feed(engine, now)
+        self._settle(now)
         self._recall(now)
 
     def _recall(self, now: float) -> None:
         """An engine that was trusted to be quick may get a long task all the same. Once it shows,
         what waits behind it is asked back, if another engine is idle.
         """
-        if self.hwm != "auto" or not any(e.load == 0 for e in self.engines.values()):
+        if self.hwm != "auto" or not self._board.crowded:
             return
-        for engine in self.engines.values():
-            if engine.load < 2 or engine.recalling:
-                continue
-            first, *behind = (j for j in engine.running.values() if j not in engine.paused)
-            if now - first.sent_at >= LONG:
+        held_up = []
+        for engine in self._board.crowded:
+            if not engine.recalling:
+                first, *behind = (j for j in engine.running.values() if j not in engine.paused)
+                if now - first.sent_at >= LONG:
+                    held_up.append((engine, behind))
+        if held_up and any(e.load == 0 for e in self.engines.values()):
+            for engine, behind in held_up:
                 self._ask_back(engine, behind)
 
     def _ask_back(self, engine: Engine, jobs: list[Job]) -> None:
@@ -355,13 +375,18 @@ class TaskMachine:
         self._board.changed(engine)
         self._commands.append(Recall(engine, tuple(jobs)))
 
-    def _expire(self, job: Job, engine: Engine) -> None:
+    def _expire(self, job: Job, engine: Engine, now: float) -> None:
         """A job has waited too long, on its engine: if it has not begun, it is not to."""
         job.expired = True
-        if self.hwm == "auto" and not engine.recalling:
-            jobs = list(engine.running.values())
-            # those behind it as well: by their order the engine tells which it has begun
-            self._ask_back(engine, jobs[jobs.index(job) :])
+        if self.hwm != "auto":
+            return
+        if engine.recalling:
+            # this one may not be among those that were asked back: look again
+            self._timers.set(job, now + LONG)
+            return
+        jobs = list(engine.running.values())
+        # those behind it as well: by their order the engine tells which it has begun
+        self._ask_back(engine, jobs[jobs.index(job) :])
 
     def _ran_too_long(self, job: Job, engine: Engine, now: float) -> None:
         if not job.overdue:
@@ -369,48 +394,52 @@ class TaskMachine:
             self._commands.append(Cancel(engine, (job,)))
             self._timers.set(job, now + GRACE)
         else:
-            engine.condemned = True
-            self._board.changed(engine)
             self._board.expect(engine, now)
             self._commands.append(Replace(engine, str(self._too_long(job))))
 
     def _watch(self, engine: Engine, now: float) -> None:
         """The engine may have begun with another job: it waits no more, and its time counts."""
+        if not self._timed:
+            return
         head = engine.head
         if head is None or head.begun:
             return
         head.begun = True
-        head.deadline = 0.0
+        self._timers.clear(head)
         if head.terms.time_limit:
             self._timers.set(head, now + head.terms.time_limit)
 
     # ---- where jobs go
 
+    def _block(self, job: Job, now: float) -> None:
+        """Have a job wait for the tasks on which it depends, if they have not ended."""
+        job.phase = Phase.WAITING
+        job.allowed = job.terms.targets  # before it is known, or anew, what it follows
+        if not self._board.could_run(job):
+            self._fail(job, self._no_engine(job))
+            return
+        try:
+            blocked = self._graph.add(job)
+        except Unmeetable as e:
+            self._fail(job, e.error)
+            return
+        if not blocked:
+            self._stand(job, now)
+            return
+        job.phase = Phase.BLOCKED
+        if job.terms.timeout and not job.timer:
+            self._timers.set(job, now + job.terms.timeout)
+
     def _admit(self, jobs: Iterable[Job], now: float) -> None:
-        """Have jobs that are nowhere wait for what they need; some may run at once."""
+        """Have jobs that were at an engine, or waited for one, wait for one again."""
         for job in jobs:
-            job.phase = Phase.WAITING
-            job.allowed = job.terms.targets  # before it is known, or anew, what it follows
-            if not self._board.could_run(job):
-                self._fail(job, self._no_engine(job))
-                continue
-            try:
-                blocked = self._depends(job) and self._graph.add(job)
-            except Unmeetable as e:
-                self._fail(job, e.error)
-                continue
-            if job.terms.timeout and not job.deadline:
-                self._timers.set(job, now + job.terms.timeout)
-            if blocked:
-                job.phase = Phase.BLOCKED
+            job.overdue = job.expired = False
+            if job.terms.follow:
+                # where those ran that it follows is looked up again, since engines may have gone
+                self._block(job, now)
             else:
                 self._stand(job, now)
         self._draw_consequences(now)
-
-    def _depends(self, job: Job) -> bool:
-        # Of one that has been sent, what it came after has come to pass; but where that ran which
-        # it follows is looked up again, since engines may have gone.
-        return bool(job.terms.follow or (job.terms.after and not job.attempt))
 
     def _stand(self, job: Job, now: float) -> None:
         """Have a job wait for an engine; it runs at once if there is one."""
@@ -418,29 +447,32 @@ class TaskMachine:
         if not self._board.could_run(job):
             self._fail(job, self._no_engine(job))
             return
+        if job.terms.timeout and not job.timer:
+            self._timers.set(job, now + job.terms.timeout)
         line = self._board.wait(job)
-        for engine in self._board.engines_for(line):
+        for engine in self._board.engines_for(line, job):
             self._feed(engine, now)
             if job.phase is not Phase.WAITING:
                 return
-
-    def _step_out(self, job: Job) -> set[Engine]:
-        """A job does not wait for an engine any more; the engines where something was kept for it,
-        which others may have now.
-        """
-        line = job.line
-        self._board.discard(job)
-        return line.engines if line is not None and line.resources else set()
-
-    def _feed_all(self, engines: Iterable[Engine], now: float) -> None:
-        for engine in sorted(engines, key=_by_id):
-            self._feed(engine, now)
 
     def _feed(self, engine: Engine, now: float) -> None:
         """Give an engine that has room what is to run next."""
         self._board.changed(engine)
         while not engine.full and (job := self._board.next_for(engine)) is not None:
             self._dispatch(engine, job, now)
+
+    def _settle(self, now: float) -> None:
+        """Something may have happened to a job for which engines keep what they have: others may
+        get it now.
+        """
+        while keeping := self._board.keeping:
+            sent = self._sent
+            engines = list(keeping)
+            keeping.clear()
+            for engine in engines:
+                self._feed(engine, now)
+            if self._sent == sent:
+                return
 
     def _dispatch(self, engine: Engine, job: Job, now: float) -> None:
         if job.phase is not Phase.WAITING or job.engine is not None:
@@ -460,7 +492,7 @@ class TaskMachine:
             engine.occupy(terms.resources)
         if terms.time_limit or terms.timeout:
             self._timed += 1
-            if terms.timeout and not job.deadline:
+            if terms.timeout and not job.timer:
                 self._timers.set(job, now + terms.timeout)
             self._watch(engine, now)
         self._board.changed(engine)
@@ -477,9 +509,10 @@ class TaskMachine:
             engine.occupy(job.terms.resources, -1)
         if job.terms.time_limit or job.terms.timeout:
             self._timed -= 1
-        job.begun = False
         job.engine = None
-        job.deadline = 0.0
+        if job.begun:
+            job.begun = False
+            self._timers.clear(job)
 
     # ---- how jobs end
 
@@ -488,7 +521,7 @@ class TaskMachine:
         if not job.retries or not retryable or job.cancelled:
             return False
         job.retries -= 1
-        job.overdue = job.expired = False
+        self._timers.clear(job)
         job.avoided |= {engine.uuid}
         again.append(job)
         return True
@@ -510,7 +543,7 @@ class TaskMachine:
         if job.waits is not None:
             self._graph.discard(job)
         job.phase = Phase.ENDED
-        job.deadline = 0.0
+        self._timers.clear(job)
         del self.jobs[job.msg_id]
         owner = job.owner
         assert owner is not None
@@ -537,7 +570,7 @@ class TaskMachine:
     def _no_engine(self, job: Job) -> Exception:
         terms = job.terms
         if job.unmet:
-            return _unmet_everywhere(job, "")
+            return _unmet_everywhere(job)
         if not any(uuid in self.engines for uuid in job.allowed) and job.allowed:
             which = "is restricted to" if terms.targets else "has to run on, by what it follows,"
             return ImpossibleDependency(
@@ -554,8 +587,8 @@ class TaskMachine:
         return TaskTimeout(f"task {job.msg_id} ran longer than its time limit of {limit:g} s")
 
 
-def _unmet_everywhere(job: Job, what: str) -> ImpossibleDependency:
-    said = f"; the last one said: {what}" if what else ""
+def _unmet_everywhere(job: Job) -> ImpossibleDependency:
+    said = f"; the last one said: {job.lacks}" if job.lacks else ""
     return ImpossibleDependency(
         f"no engine meets what task {job.msg_id} requires ({len(job.unmet)} were tried){said}"
     )
@@ -565,10 +598,6 @@ def _waited_too_long(job: Job) -> DependencyTimeout:
     return DependencyTimeout(
         f"task {job.msg_id} has waited for {job.terms.timeout:g} s, the longest that it may"
     )
-
-
-def _by_id(engine: Engine) -> int:
-    return engine.id
 
 
 def _by_sequence(job: Job) -> int:

@@ -12,8 +12,12 @@ from typing import NamedTuple
 #: Of how many tasks is known how they ended, at least, if they are all of one session.
 LIMIT = 250_000
 
-#: Tasks do not end in the order of their numbers: so many before the first to end may still come.
-_BEFORE = 10_000
+#: Tasks do not end in the order of their numbers: there is room at once for so many more to either
+#: side of the first that ended.
+_BLOCK = 1000
+
+#: What a session costs, apart from its name, as so many tasks.
+_SESSION = 100
 
 
 class Outcome(NamedTuple):
@@ -34,20 +38,29 @@ class Outcome(NamedTuple):
 class _Session:
     """Outcomes of the tasks of one session, from a first number on; 0 for what is not known."""
 
-    __slots__ = ("begin", "codes")
+    __slots__ = ("begin", "codes", "cost")
 
-    def __init__(self, begin: int) -> None:
-        self.begin = begin
+    def __init__(self, name: str, number: int) -> None:
+        self.begin = max(0, number - _BLOCK)
         self.codes = array("I")
+        #: Apart from that of the outcomes.
+        self.cost = _SESSION + len(name) // 4
 
     def put(self, number: int, code: int, limit: int) -> None:
         at = number - self.begin
-        if at < 0:
-            return  # too old by now
         codes = self.codes
-        if at >= len(codes) + limit:
-            self.begin, at = number - _BEFORE, _BEFORE
+        if at < 0:
+            room = limit - len(codes)
+            if -at > room:
+                return  # too old by now
+            more = min(self.begin, _BLOCK - at, room)
+            codes[:0] = array("I", bytes(codes.itemsize * more))
+            self.begin -= more
+            at += more
+        elif at >= len(codes) + limit:
             del codes[:]
+            self.begin = number - min(_BLOCK, limit)
+            at = number - self.begin
         if at >= len(codes):
             codes.frombytes(bytes(codes.itemsize * (at + 1 - len(codes))))
         codes[at] = code
@@ -78,31 +91,34 @@ class Outcomes:
 
     def put(self, msg_id: str, ok: bool, engine: int = 0) -> None:
         """A task has ended."""
-        prefix, _, ending = msg_id.rpartition("_")
-        try:
-            number = int(ending)
-        except ValueError:
-            prefix, number = msg_id, 0  # not one of ours: a session of its own
-        session = self._sessions.get(prefix)
+        name, number = _parts(msg_id)
+        session = self._sessions.get(name)
         if session is None:
-            session = self._sessions[prefix] = _Session(max(0, number - _BEFORE))
+            session = self._sessions[name] = _Session(name, number)
+            self._kept += session.cost
         else:
-            self._sessions.move_to_end(prefix)
-        before = len(session.codes)
+            self._sessions.move_to_end(name)
+        self._kept -= len(session.codes)
         session.put(number, (engine << 2) | (ok << 1) | 1, self._limit)
-        # a session costs something, too
-        self._kept += len(session.codes) - before + (0 if before else 50)
+        self._kept += len(session.codes)
         while self._kept > 2 * self._limit and len(self._sessions) > 1:
             _, oldest = self._sessions.popitem(last=False)
-            self._kept -= len(oldest.codes) + 50
+            self._kept -= len(oldest.codes) + oldest.cost
 
     def get(self, msg_id: str) -> Outcome | None:
         """How a task ended; None if it has not, or if that is not known any more."""
-        prefix, _, ending = msg_id.rpartition("_")
-        try:
-            number = int(ending)
-        except ValueError:
-            prefix, number = msg_id, 0
-        session = self._sessions.get(prefix)
+        name, number = _parts(msg_id)
+        session = self._sessions.get(name)
         code = session.get(number) if session is not None else 0
         return Outcome(bool(code & 2), code >> 2) if code else None
+
+
+def _parts(msg_id: str) -> tuple[str, int]:
+    """The session of a task, and its number there, from 1 on; 0 for one that is not ours."""
+    name, _, ending = msg_id.rpartition("_")
+    # only as a number is written by us, or two different ids might count as one
+    if ending.isdecimal() and ending.isascii() and len(ending) < 19:
+        number = int(ending)
+        if ending[0] != "0" or ending == "0":
+            return name, number + 1
+    return msg_id, 0

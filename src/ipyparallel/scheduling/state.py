@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -29,12 +30,13 @@ class Owner:
 
     __slots__ = ("jobs", "name", "turn")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, turn: int = 0) -> None:
         self.name = name
         #: How many of its jobs have not ended.
         self.jobs = 0
-        #: When a job of this owner was sent last, by a count of all that were sent.
-        self.turn = 0
+        #: When a job of this owner was sent last, by a count of all that were sent; at first, when
+        #: it came.
+        self.turn = turn
 
 
 class Job:
@@ -58,9 +60,9 @@ class Job:
         "avoided",
         "begun",
         "cancelled",
-        "deadline",
         "engine",
         "expired",
+        "lacks",
         "line",
         "msg_id",
         "overdue",
@@ -72,6 +74,7 @@ class Job:
         "sent_at",
         "sequence",
         "terms",
+        "timer",
         "unmet",
         "waits",
     )
@@ -99,11 +102,13 @@ class Job:
         self.avoided: frozenset[str] = frozenset()
         #: Engines that lack what it requires.
         self.unmet: frozenset[str] = frozenset()
+        #: What the last one of these said that it lacks.
+        self.lacks = ""
         #: How many times it has been sent to an engine.
         self.attempt = 0
         self.sent_at = 0.0
-        #: When something is to happen to it, if it is still where it is; see `Timers`.
-        self.deadline = 0.0
+        #: Number of its timer, if something is to happen to it unless it moves; 0 for none.
+        self.timer = 0
         #: Whether its client does not want it any more.
         self.cancelled = False
         #: Whether it may be running: it is the first on its engine; kept of jobs whose time counts.
@@ -146,7 +151,8 @@ class Engine:
         #: Which engine it was that joined, counted from 1.
         self.number = 0
         #: What it holds, in the order in which it will run them.
-        self.running: dict[str, Job] = {}
+        # ordered, since a plain dict is slow to find its first item after many were removed
+        self.running: OrderedDict[str, Job] = OrderedDict()
         #: Those of these that wait for tasks they have submitted; others may run meanwhile.
         self.paused: set[Job] = set()
         #: The lines of jobs that may run here.
@@ -156,7 +162,7 @@ class Engine:
         self.duration = -1.0
         #: Whether it was asked to give back jobs, and has not answered yet.
         self.recalling = False
-        #: Whether it is to be killed, since what it runs does not end.
+        #: Whether it is to be killed, since what it runs did not end.
         self.condemned = False
         self.resources = dict(resources or {})
         #: What of its resources is not taken by the jobs it holds.

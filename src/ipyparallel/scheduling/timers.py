@@ -4,33 +4,42 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
-from .state import Job, Phase
+from .state import Job
 
+#: Entries that hold no more are thrown out when there are this many more of them than of others.
 _SLACK = 1000
 
 
 class Timers:
-    """Deadlines of jobs; a job has one at a time, and it holds as long as its phase does."""
+    """Deadlines of jobs; a job has one at a time."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Job]] = []
+        # (when, number): a job that has ended may be large, so that the heap does not hold any
+        self._heap: list[tuple[float, int]] = []
+        self._jobs: dict[int, Job] = {}
         self._number = 0
-        #: How long the heap may become before what does not hold any more is thrown out.
-        self._enough = _SLACK
 
     def set(self, job: Job, when: float) -> None:
         """Something is to happen to a job, instead of what was to happen before."""
-        job.deadline = when
+        self.clear(job)
         self._number += 1
-        heappush(self._heap, (when, self._number, job))
-        if len(self._heap) > self._enough:
-            self._heap = [entry for entry in self._heap if _holds(entry)]
+        job.timer = self._number
+        self._jobs[job.timer] = job
+        heappush(self._heap, (when, job.timer))
+
+    def clear(self, job: Job) -> None:
+        """Nothing is to happen to a job any more."""
+        if not job.timer:
+            return
+        del self._jobs[job.timer]
+        job.timer = 0
+        if len(self._heap) > 2 * len(self._jobs) + _SLACK:
+            self._heap = [entry for entry in self._heap if entry[1] in self._jobs]
             heapify(self._heap)
-            self._enough = 2 * len(self._heap) + _SLACK
 
     def next(self) -> float | None:
         """When something is to happen; None if nothing is."""
-        while self._heap and not _holds(self._heap[0]):
+        while self._heap and self._heap[0][1] not in self._jobs:
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
@@ -38,12 +47,7 @@ class Timers:
         """The jobs to which something is to happen by now."""
         due = []
         while (when := self.next()) is not None and when <= now:
-            job = heappop(self._heap)[2]
-            job.deadline = 0.0
+            job = self._jobs.pop(heappop(self._heap)[1])
+            job.timer = 0
             due.append(job)
         return due
-
-
-def _holds(entry: tuple[float, int, Job]) -> bool:
-    when, _, job = entry
-    return job.deadline == when and job.phase is not Phase.ENDED

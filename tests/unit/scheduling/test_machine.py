@@ -6,63 +6,11 @@ import weakref
 import pytest
 
 from ipyparallel.error import EngineError, ImpossibleDependency
-from ipyparallel.scheduling.commands import Deliver, Dispatch, Fail, Recall
 from ipyparallel.scheduling.machine import LONG, TaskMachine
 from ipyparallel.scheduling.policies import LeastLoad
 from ipyparallel.scheduling.state import Job
 from ipyparallel.scheduling.terms import Terms
-
-SHORT = 0.0001
-
-
-class Driver:
-    """A machine whose commands are read as text: ``1>b`` for task 1 sent to engine b."""
-
-    def __init__(self, hwm="auto", engines=""):
-        self.machine = TaskMachine(LeastLoad(), hwm)
-        self.now = 0.0
-        for uuid in engines:
-            self.join(uuid)
-
-    def take(self):
-        return [self.text(command) for command in self.machine.take()]
-
-    def text(self, command):
-        match command:
-            case Dispatch(engine, job):
-                return f"{job.msg_id}>{engine.uuid}"
-            case Deliver(job, reply):
-                return f"{job.msg_id}={reply}"
-            case Fail(job, error, _):
-                return f"{job.msg_id}!{type(error).__name__}"
-            case Recall(engine, jobs):
-                return f"{engine.uuid}<{','.join(job.msg_id for job in jobs)}"
-
-    def join(self, uuid):
-        self.machine.engine_joined(uuid, ord(uuid) - ord("a"), self.now)
-        return self.take()
-
-    def leave(self, uuid, reason=""):
-        self.machine.engine_left(uuid, reason, self.now)
-        return self.take()
-
-    def submit(self, msg_ids, targets=""):
-        for msg_id in msg_ids:
-            self.machine.submitted(Job(msg_id, Terms(frozenset(targets))), self.now)
-        return self.take()
-
-    def finish(self, uuid, msg_id, seconds=SHORT):
-        self.machine.finished(uuid, msg_id, seconds, "ok", self.now)
-        return self.take()
-
-    def tick(self, seconds):
-        self.now += seconds
-        self.machine.tick(self.now)
-        return self.take()
-
-    def give_back(self, uuid, msg_ids):
-        self.machine.returned(uuid, list(msg_ids), self.now)
-        return self.take()
+from support.machine_driver import SHORT, Driver
 
 
 @pytest.mark.parametrize("hwm", [-1, 1.5, "many", None])

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from ipyparallel.scheduling.board import REPLACEMENT
 from ipyparallel.scheduling.dependencies import Dependency
 from ipyparallel.scheduling.machine import GRACE, Verdict
 from ipyparallel.scheduling.terms import Terms
@@ -58,6 +59,15 @@ class Rules(RuleBasedStateMachine):
     @rule(data=st.data())
     def leave(self, data):
         self.model.leave(data.draw(st.sampled_from(sorted(self.model.engines))))
+
+    @precondition(lambda self: self.model.condemned)
+    @rule(data=st.data(), resources=RESOURCES)
+    def replace(self, data, resources):
+        uuid = data.draw(st.sampled_from(self.model.condemned))
+        engine = self.model.engines[uuid]
+        self.model.leave(uuid)
+        same = data.draw(st.booleans())
+        self.model.join(engine.resources if same else resources, engine.number)
 
     @precondition(lambda self: self.model.busy)
     @rule(data=st.data(), seconds=SECONDS, verdict=VERDICTS)
@@ -151,7 +161,7 @@ class Rules(RuleBasedStateMachine):
 
     # ---- time
 
-    @rule(seconds=st.sampled_from([1.0, 0.06, 0.02, GRACE]))
+    @rule(seconds=st.sampled_from([1.0, 0.06, 0.02, GRACE, REPLACEMENT]))
     def tick(self, seconds):
         self.model.tick(seconds)
 
