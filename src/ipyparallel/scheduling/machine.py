@@ -38,6 +38,8 @@ class Verdict(Enum):
     FAILED = "failed"
     #: It failed, and another try would be of no use.
     FAILED_FOR_GOOD = "failed for good"
+    #: It was asked to, and has broken the task off, or not begun it.
+    ABORTED = "aborted"
     #: The engine lacks what the task requires; the task has not begun.
     UNMET = "unmet"
 
@@ -121,6 +123,15 @@ class TaskMachine:
                 error = engine_died(engine.id, job.msg_id, reason)
                 self._fail(job, self._too_long(job) if job.overdue else error, engine)
         self._admit(sorted([*again, *stranded], key=_by_sequence), now)
+
+    def not_sent(self, uuid: str, msg_id: str, now: float) -> None:
+        """A job could not be sent to its engine, which cannot be reached, and is about to leave."""
+        engine = self.engines[uuid]
+        engine.lost = True
+        job = engine.running[msg_id]
+        self._take_off(job)
+        self._board.changed(engine)
+        self._admit((job,), now)
 
     # ---- clients
 
@@ -218,15 +229,13 @@ class TaskMachine:
         if self._ends:
             self._draw_consequences(now)
         if job.cancelled:
-            self._note_cancelled(job, FINISHED)
+            # before the engine's answer to that
+            self._note_cancelled(job, RUNNING if verdict is Verdict.ABORTED else FINISHED)
         self._feed(engine, now)
-        if self._timed:
-            self._watch(engine, now)
 
     def _failed(
         self, job: Job, engine: Engine, reply: Any, verdict: Verdict, what: str, now: float
     ) -> None:
-        engine.condemned = False  # it has obeyed after all
         again: list[Job] = []
         if verdict is Verdict.UNMET and not job.cancelled and not job.overdue:
             job.unmet |= {engine.uuid}
@@ -243,16 +252,17 @@ class TaskMachine:
         if again:
             self._admit(again, now)
 
-    def returned(self, uuid: str, msg_ids: Iterable[str], now: float) -> None:
-        """An engine has answered a Recall: it will not run these jobs."""
+    def returned(self, uuid: str, sendings: Iterable[str], now: float) -> None:
+        """An engine has answered a Recall: it will not run these jobs, each as it was sent."""
         engine = self.engines.get(uuid)
         if engine is None:
             return
         engine.recalling = False
-        jobs = [job for msg_id in msg_ids if (job := engine.running.get(msg_id))]
-        # what held them up is long; it gets no company until it has ended
-        engine.duration = max(engine.duration, LONG)
-        engine.limit = prefetch.limit(engine)
+        jobs = [job for sending in sendings if (job := engine.held(sending))]
+        if self.hwm == "auto":
+            # what held them up is long; it gets no company until it has ended
+            engine.duration = max(engine.duration, LONG)
+            engine.limit = prefetch.limit(engine)
         again = []
         for job in jobs:
             self._take_off(job)
@@ -268,12 +278,16 @@ class TaskMachine:
         self._feed(engine, now)
 
     def cancelled(self, uuid: str, outcomes: Mapping[str, str], now: float) -> None:
-        """An engine has answered a Cancel: where these jobs were."""
+        """An engine has answered a Cancel: where these jobs, each as it was sent, were. It will
+        not run those that were queued.
+        """
         engine = self.engines.get(uuid)
-        for msg_id, outcome in outcomes.items():
-            job = self.jobs.get(msg_id)
-            if job is None or engine is None or job.engine is not engine:
-                continue
+        if engine is None:
+            return
+        for sending, outcome in outcomes.items():
+            job = engine.held(sending)
+            if job is None:
+                continue  # it has ended meanwhile, or came back otherwise
             if outcome == QUEUED:
                 self._take_off(job)
                 if job.cancelled:
@@ -284,10 +298,9 @@ class TaskMachine:
                     job.avoided |= {uuid}
                     self._admit((job,), now)
             # one that has finished is about to say so
-            self._commands += self._cancellations.note(msg_id, outcome)
+            self._commands += self._cancellations.note(job.msg_id, outcome)
         self._draw_consequences(now)
-        if engine is not None:
-            self._feed(engine, now)
+        self._feed(engine, now)
 
     def paused(self, uuid: str, msg_id: str, now: float) -> None:
         """What an engine runs waits for tasks that it has submitted: it may run others."""
@@ -326,7 +339,7 @@ class TaskMachine:
             if job.engine is not None and job.begun:
                 self._ran_too_long(job, job.engine, now)
             elif job.engine is not None:
-                self._expire(job, job.engine)
+                self._expire(job, job.engine, now)
             else:
                 self._board.discard(job)
                 self._fail(job, _waited_too_long(job))
@@ -351,13 +364,13 @@ class TaskMachine:
         self._board.changed(engine)
         self._commands.append(Recall(engine, tuple(jobs)))
 
-    def _expire(self, job: Job, engine: Engine) -> None:
+    def _expire(self, job: Job, engine: Engine, now: float) -> None:
         """A job has waited too long, on its engine: if it has not begun, it is not to."""
         job.expired = True
-        if self.hwm == "auto" and not engine.recalling:
-            jobs = list(engine.running.values())
-            # those behind it as well: by their order the engine tells which it has begun
-            self._ask_back(engine, jobs[jobs.index(job) :])
+        if engine.recalling:
+            self._timers.set(job, now + LONG)
+        else:
+            self._ask_back(engine, [j for j in engine.running.values() if j.expired])
 
     def _ran_too_long(self, job: Job, engine: Engine, now: float) -> None:
         if not job.overdue:
@@ -425,6 +438,8 @@ class TaskMachine:
         self._board.changed(engine)
         while not engine.full and (job := self._board.next_for(engine)) is not None:
             self._dispatch(engine, job, now)
+        if self._timed:
+            self._watch(engine, now)
 
     def _dispatch(self, engine: Engine, job: Job, now: float) -> None:
         if job.phase is not Phase.WAITING or job.engine is not None:
