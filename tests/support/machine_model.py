@@ -183,7 +183,7 @@ class Model:
                 self.tasks[msg_id].came_back += 1
                 if engine.asked is not None and msg_id in engine.asked:
                     engine.asked.remove(msg_id)
-        self.machine.cancelled(uuid, dict(zip(sendings, outcomes.values())), self.now)
+        self.machine.cancelled(uuid, dict(zip(sendings, outcomes.values(), strict=True)), self.now)
         self.obey()
 
     def sendings(self, msg_ids):
