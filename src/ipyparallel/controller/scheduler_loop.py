@@ -253,7 +253,7 @@ class SchedulerLoop:
             if e.errno != zmq.EHOSTUNREACH:
                 raise
             # the hub will tell everyone, here too
-            self._log.warning("Engine %d cannot be reached", command.engine.id)
+            self._log.info("Engine %d cannot be reached", command.engine.id)
             self._tell(link.EngineUnreachable(uuid))
             self._machine.not_sent(uuid, command.job.msg_id, time.monotonic())
 

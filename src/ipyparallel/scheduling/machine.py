@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from ..error import DependencyTimeout, ImpossibleDependency, TaskTimeout, engine_died
-from . import prefetch
+from ..error import engine_died
+from . import prefetch, reasons
 from .board import Board
 from .cancelling import FINISHED, QUEUED, RUNNING, WAITING, Cancellations
 from .commands import Abort, Cancel, Command, Deliver, Dispatch, Fail, Recall, Replace
@@ -111,9 +111,10 @@ class TaskMachine:
         again: list[Job] = []
         for job in list(engine.running.values()):
             self._take_off(job)
+            was_queued = engine.condemned and job not in begun
             if job.cancelled:
-                self._note_cancelled(job, RUNNING)
-            if engine.condemned and job not in begun:
+                self._note_cancelled(job, QUEUED if was_queued else RUNNING)
+            if was_queued:
                 # It was us who killed it, since its first task did not end.
                 if job.cancelled:
                     self._abort(job)
@@ -121,7 +122,7 @@ class TaskMachine:
                     again.append(job)
             elif not self._try_again(job, engine, retryable=True, again=again):
                 error = engine_died(engine.id, job.msg_id, reason)
-                self._fail(job, self._too_long(job) if job.overdue else error, engine)
+                self._fail(job, reasons.ran_too_long(job) if job.overdue else error, engine)
         self._admit(sorted([*again, *stranded], key=_by_sequence), now)
 
     def not_sent(self, uuid: str, msg_id: str, now: float) -> None:
@@ -242,10 +243,10 @@ class TaskMachine:
             if self._board.could_run(job):
                 again.append(job)
             else:
-                self._fail(job, _unmet_everywhere(job, what))
+                self._fail(job, reasons.unmet_everywhere(job, what))
         elif not self._try_again(job, engine, verdict is Verdict.FAILED or job.overdue, again):
             if job.overdue:
-                self._fail(job, self._too_long(job), engine)
+                self._fail(job, reasons.ran_too_long(job), engine)
             else:
                 self._end(job, False, engine)
                 self._commands.append(Deliver(job, reply))
@@ -270,7 +271,7 @@ class TaskMachine:
                 self._note_cancelled(job, QUEUED)
                 self._abort(job)
             elif job.expired:
-                self._fail(job, _waited_too_long(job))
+                self._fail(job, reasons.waited_too_long(job))
             else:
                 again.append(job)
         self._board.changed(engine)
@@ -342,7 +343,7 @@ class TaskMachine:
                 self._expire(job, job.engine, now)
             else:
                 self._board.discard(job)
-                self._fail(job, _waited_too_long(job))
+                self._fail(job, reasons.waited_too_long(job))
         self._admit(self._board.give_up(now), now)
         self._recall(now)
 
@@ -377,11 +378,13 @@ class TaskMachine:
             job.overdue = True
             self._commands.append(Cancel(engine, (job,)))
             self._timers.set(job, now + GRACE)
+        elif _is_beneath_others(job, engine):
+            self._timers.set(job, now + GRACE)
         else:
             engine.condemned = True
             self._board.changed(engine)
             self._board.expect(engine, now)
-            self._commands.append(Replace(engine, str(self._too_long(job))))
+            self._commands.append(Replace(engine, str(reasons.ran_too_long(job))))
 
     def _watch(self, engine: Engine, now: float) -> None:
         """The engine may have begun with another job: it waits no more, and its time counts."""
@@ -401,7 +404,7 @@ class TaskMachine:
             job.phase = Phase.WAITING
             job.allowed = job.terms.targets  # before it is known, or anew, what it follows
             if not self._board.could_run(job):
-                self._fail(job, self._no_engine(job))
+                self._fail(job, reasons.no_engine(job, self.engines))
                 continue
             try:
                 blocked = self._depends(job) and self._graph.add(job)
@@ -425,7 +428,7 @@ class TaskMachine:
         """Have a job wait for an engine; it runs at once if there is one."""
         job.phase = Phase.WAITING
         if not self._board.could_run(job):
-            self._fail(job, self._no_engine(job))
+            self._fail(job, reasons.no_engine(job, self.engines))
             return
         line = self._board.wait(job)
         for engine in self._board.engines_for(line):
@@ -531,39 +534,11 @@ class TaskMachine:
                     self._board.discard(job)
                     self._stand(job, now)
 
-    # ---- why
 
-    def _no_engine(self, job: Job) -> Exception:
-        terms = job.terms
-        if job.unmet:
-            return _unmet_everywhere(job, "")
-        if not any(uuid in self.engines for uuid in job.allowed) and job.allowed:
-            which = "is restricted to" if terms.targets else "has to run on, by what it follows,"
-            return ImpossibleDependency(
-                f"none of the engines that task {job.msg_id} {which} is there (any more):"
-                f" {', '.join(sorted(job.allowed))}"
-            )
-        needs = ", ".join(f"{name}={amount:g}" for name, amount in terms.resources)
-        return ImpossibleDependency(
-            f"task {job.msg_id} needs {needs}, and no engine that may run it has that much"
-        )
-
-    def _too_long(self, job: Job) -> TaskTimeout:
-        limit = job.terms.time_limit
-        return TaskTimeout(f"task {job.msg_id} ran longer than its time limit of {limit:g} s")
-
-
-def _unmet_everywhere(job: Job, what: str) -> ImpossibleDependency:
-    said = f"; the last one said: {what}" if what else ""
-    return ImpossibleDependency(
-        f"no engine meets what task {job.msg_id} requires ({len(job.unmet)} were tried){said}"
-    )
-
-
-def _waited_too_long(job: Job) -> DependencyTimeout:
-    return DependencyTimeout(
-        f"task {job.msg_id} has waited for {job.terms.timeout:g} s, the longest that it may"
-    )
+def _is_beneath_others(job: Job, engine: Engine) -> bool:
+    """Whether a job that waits cannot obey as long as another client's job runs on top of it."""
+    begun = [*engine.paused, engine.head or job]
+    return job in engine.paused and any(other.owner is not job.owner for other in begun)
 
 
 def _by_sequence(job: Job) -> int:

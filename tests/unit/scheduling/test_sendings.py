@@ -17,8 +17,8 @@ def machine():
     return machine
 
 
-def submit(machine, msg_id, **terms):
-    job = Job(msg_id, Terms(**terms))
+def submit(machine, msg_id, owner="a", **terms):
+    job = Job(msg_id, Terms(**terms), owner)
     machine.submitted(job, 0.0)
     return job
 
@@ -168,3 +168,28 @@ def test_fractions_of_a_resource_add_up():
     assert engine.free["gpu"] != 1.0
     assert engine.can_run((("gpu", 1.0),))
     assert not engine.can_run((("gpu", 1.001),))
+
+
+@pytest.mark.parametrize(("owner", "then"), [("a", ["replace"]), ("b", [])])
+def test_another_client_does_not_pay_for_one_that_waits_beneath(machine, owner, then):
+    submit(machine, "1", time_limit=1.0)
+    machine.paused("e", "1", 0.0)
+    submit(machine, "2", owner)
+    machine.tick(1.0)
+    assert said(machine) == ["1>e", "2>e", "cancel 1"]
+    machine.tick(1.0 + GRACE)
+    assert said(machine) == then
+    machine.finished("e", "2", 3.0, "reply", 1.0 + GRACE)
+    machine.tick(1.0 + 2 * GRACE)
+    assert said(machine) == (["Deliver", "replace"] if owner == "b" else ["Deliver"])
+
+
+def test_what_was_queued_on_an_engine_that_is_replaced_was_not_running(machine):
+    submit(machine, "1", time_limit=1.0)
+    submit(machine, "2")
+    machine.tick(1.0)
+    machine.tick(1.0 + GRACE)
+    machine.cancel(["2"], "request", 4.0)
+    machine.take()
+    machine.engine_left("e", "", 4.0)
+    assert said(machine) == [f"1!{TaskTimeout.__name__}", {"2": "queued"}, "2 aborted"]
