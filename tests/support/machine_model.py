@@ -171,13 +171,14 @@ class Model:
             engine.held.remove(msg_id)
             self.tasks[msg_id].engine = None
             self.tasks[msg_id].came_back += 1
-        self.machine.returned(uuid, given, self.now)
+        self.machine.returned(uuid, self.sendings(given), self.now)
         self.obey()
 
     def answer_cancel(self, uuid):
         engine = self.engines[uuid]
         asked, engine.to_cancel = dict.fromkeys(engine.to_cancel), []
         outcomes = {}
+        sendings = self.sendings(asked)
         for msg_id in asked:
             if msg_id not in engine.held:
                 outcomes[msg_id] = "finished"
@@ -190,8 +191,12 @@ class Model:
                 self.tasks[msg_id].came_back += 1
                 if engine.asked is not None and msg_id in engine.asked:
                     engine.asked.remove(msg_id)
-        self.machine.cancelled(uuid, outcomes, self.now)
+        self.machine.cancelled(uuid, dict(zip(sendings, outcomes.values(), strict=True)), self.now)
         self.obey()
+
+    def sendings(self, msg_ids):
+        """How these were sent last."""
+        return [self.tasks[msg_id].job.sending for msg_id in msg_ids]
 
     def pause(self, uuid):
         engine = self.engines[uuid]
@@ -259,7 +264,7 @@ class Model:
 
     def on_recall(self, engine, jobs):
         model = self.engines[engine.uuid]
-        assert self.hwm == "auto"
+        assert self.hwm == "auto" or all(job.expired for job in jobs)
         assert model.asked is None
         model.asked = [job.msg_id for job in jobs]
         assert model.asked == [i for i in model.held if i in model.asked]
@@ -275,7 +280,9 @@ class Model:
         self.end(job, reply, self.tasks[job.msg_id].ok)
 
     def on_abort(self, job):
-        assert self.tasks[job.msg_id].cancelled
+        task = self.tasks[job.msg_id]
+        assert task.cancelled
+        task.ran_on = None  # where it was tried before does not count
         self.end(job, "aborted")
 
     def on_fail(self, job, error, engine):
@@ -428,6 +435,10 @@ class Model:
         for uuid, model in self.engines.items():
             engine = self.machine.engines[uuid]
             assert list(engine.running) == model.held
+            head = engine.head
+            if head is not None and head.terms.time_limit:
+                assert head.begun, "it may run for ever"
+                assert head.timer or head.overdue
             assert engine.load == len(model.active)
             model.paused = [msg_id for msg_id in model.paused if msg_id in model.held]
             self.check_resources(engine, model)

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from ..protocol.session import Message
+from ..scheduling.state import msg_id_of
 from . import link
 
 #: What the scheduler wants of an engine.
@@ -24,7 +25,7 @@ class RecallReply(msgspec.Struct):
 
 
 class CancelOutcomes(msgspec.Struct):
-    """An engine's answer to a ``cancel_request``: what became of each task; see `CancelReply`."""
+    """An engine's answer to a ``cancel_request``: where each task was; see `CancelReply`."""
 
     outcomes: dict[str, Literal["queued", "running", "finished"]] = {}
 
@@ -76,14 +77,18 @@ class Errands:
             Whether the engine is of this package.
         """
         match errand:
-            case link.RecallTasks(uuid, msg_ids):
-                self._ask(uuid, "recall_request", {"msg_ids": msg_ids})
-            case link.CancelTasks(uuid, msg_ids) if native:
-                self._ask(uuid, "cancel_request", {"msg_ids": msg_ids})
-            case link.CancelTasks(uuid, msg_ids):
+            case link.RecallTasks(uuid, sendings) if native:
+                self._ask(uuid, "recall_request", {"msg_ids": sendings})
+            case link.RecallTasks(uuid):
+                # it knows of no such thing, and keeps what it has
+                self._tell(link.TasksReturned(uuid, []))
+            case link.CancelTasks(uuid, sendings) if native:
+                self._ask(uuid, "cancel_request", {"msg_ids": sendings, "silently": True})
+            case link.CancelTasks(uuid, sendings):
                 # It can only be asked not to begin them, and answers the tasks themselves.
+                msg_ids = [msg_id_of(sending) for sending in sendings]
                 self._ask(uuid, "abort_request", {"msg_ids": msg_ids})
-                self._tell(link.TasksCancelled(uuid, dict.fromkeys(msg_ids, "finished")))
+                self._tell(link.TasksCancelled(uuid, dict.fromkeys(sendings, "finished")))
             case link.ReplaceEngine(uuid, reason):
                 self._ask(uuid, "replace_request", {"reason": reason})
 

@@ -302,8 +302,10 @@ class Hub:
                 self._loads[load.number].balanced = load
                 self._check_load(load.number)
             case errand:
+                # if it is gone, the scheduler has heard that meanwhile, or will
                 engine = self.registry.get(errand.uuid)
-                self._errands.run(errand, native=engine is not None and engine.native)
+                if engine is not None and engine.uuid not in self._leaving:
+                    self._errands.run(errand, engine.native)
 
     def _ask_engine(self, uuid: str, msg_type: str, content: Any) -> None:
         """Ask an engine; `_on_report` hears its answer."""

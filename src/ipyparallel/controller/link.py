@@ -28,7 +28,7 @@ class TasksReturned(msgspec.Struct, tag=True):
     """Hub: an engine gave back these tasks."""
 
     uuid: str
-    msg_ids: list[str]
+    sendings: list[str]
 
 
 class TasksCancelled(msgspec.Struct, tag=True):
@@ -64,14 +64,15 @@ class RecallTasks(msgspec.Struct, tag=True):
     """Scheduler: have an engine give back those of these tasks that it has not begun."""
 
     uuid: str
-    msg_ids: list[str]
+    #: The tasks, each by this sending; see `Job.sending`.
+    sendings: list[str]
 
 
 class CancelTasks(msgspec.Struct, tag=True):
-    """Scheduler: have an engine not run these tasks, and interrupt the one of them that runs."""
+    """Scheduler: have an engine give back these tasks, and interrupt the one of them that runs."""
 
     uuid: str
-    msg_ids: list[str]
+    sendings: list[str]
 
 
 class ReplaceEngine(msgspec.Struct, tag=True):

@@ -149,8 +149,8 @@ class SchedulerLoop:
                 while drain(self._engines, self._handle_engine):
                     pass
                 self._machine.engine_left(uuid, reason, now)
-            case link.TasksReturned(uuid, msg_ids):
-                self._machine.returned(uuid, msg_ids, now)
+            case link.TasksReturned(uuid, sendings):
+                self._machine.returned(uuid, sendings, now)
             case link.TasksCancelled(uuid, outcomes):
                 self._machine.cancelled(uuid, outcomes, now)
             case link.LoadRequest(number):
@@ -238,31 +238,33 @@ class SchedulerLoop:
     # ---- commands
 
     def _obey(self) -> None:
-        for command in self._machine.take():
-            self._carry_out[type(command)](command)
+        while commands := self._machine.take():
+            for command in commands:
+                self._carry_out[type(command)](command)
 
     def _dispatch(self, command: Dispatch) -> None:
         uuid = command.engine.uuid
         frames = command.job.payload.frames
         if command.job.attempt > 1:
-            frames = self._sign_again(frames, command.job.attempt)
+            frames = self._sign_again(frames, command.job.sending)
         try:
             send(self._engines, [uuid.encode(), *frames])
         except zmq.ZMQError as e:
             if e.errno != zmq.EHOSTUNREACH:
                 raise
             # the hub will tell everyone, here too
-            self._log.warning("Engine %d cannot be reached", command.engine.id)
+            self._log.info("Engine %d cannot be reached", command.engine.id)
             self._tell(link.EngineUnreachable(uuid))
+            self._machine.not_sent(uuid, command.job.msg_id, time.monotonic())
 
-    def _sign_again(self, frames: list[Any], attempt: int) -> list[Any]:
-        """The same request with a signature of its own.
+    def _sign_again(self, frames: list[Any], sending: str) -> list[Any]:
+        """The same request with a signature, and a name, of its own.
 
         An engine drops a message whose signature it has seen, and the engine that gets this one
         may be the one that had it before.
         """
         message = self._session.parse(frames, fresh=False)
-        metadata = {**message.metadata(), "attempt": attempt}
+        metadata = {**message.metadata(), "sending": sending}
         again = self._session.frame(
             message.header,
             message.content_frame,
@@ -302,15 +304,15 @@ class SchedulerLoop:
         send(self._clients, [*request.idents, *frames])
 
     def _cancel(self, command: Cancel) -> None:
-        msg_ids = [job.msg_id for job in command.jobs]
-        self._tell(link.CancelTasks(command.engine.uuid, msg_ids))
+        sendings = [job.sending for job in command.jobs]
+        self._tell(link.CancelTasks(command.engine.uuid, sendings))
 
     def _replace(self, command: Replace) -> None:
         self._tell(link.ReplaceEngine(command.engine.uuid, command.reason))
 
     def _recall(self, command: Recall) -> None:
-        msg_ids = [job.msg_id for job in command.jobs]
-        self._tell(link.RecallTasks(command.engine.uuid, msg_ids))
+        sendings = [job.sending for job in command.jobs]
+        self._tell(link.RecallTasks(command.engine.uuid, sendings))
 
     def _tell(self, message: link.ToHub) -> None:
         self._hub.send(link.encode(message))
@@ -326,7 +328,7 @@ class SchedulerLoop:
 
 def _verdict(metadata: ReplyMetadata) -> Verdict:
     if metadata.status == "aborted":
-        return Verdict.FAILED_FOR_GOOD
+        return Verdict.ABORTED
     if not metadata.dependencies_met:
         return Verdict.UNMET
     return Verdict.FAILED if metadata.retryable is not False else Verdict.FAILED_FOR_GOOD

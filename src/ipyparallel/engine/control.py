@@ -35,7 +35,9 @@ class Main(Protocol):
     def abort(self, msg_ids: list[str] | None) -> None:
         """Do not run these requests; None: none of those queued."""
 
-    def cancel(self, msg_ids: list[str], interrupt: Callable[[], None]) -> dict[str, str]:
+    def cancel(
+        self, msg_ids: list[str], interrupt: Callable[[], None], silently: bool
+    ) -> dict[str, str]:
         """Interrupt these requests if they run, or do not run them; where each of them is."""
 
     def take_back(self, msg_ids: list[str]) -> list[str]:
@@ -207,7 +209,9 @@ class ControlThread:
 
     def _cancel(self, request: Request) -> None:
         content = request.message.read_content(CancelRequest)
-        outcomes = self._main.cancel(content.msg_ids, lambda: self._kill(signal.SIGINT))
+        outcomes = self._main.cancel(
+            content.msg_ids, lambda: self._kill(signal.SIGINT), content.silently
+        )
         request.reply({"status": "ok", "outcomes": outcomes})
 
     def _clear(self, request: Request) -> None:

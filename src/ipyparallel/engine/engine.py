@@ -347,9 +347,11 @@ class Engine:
         else:
             self._requests.ledger.abort(msg_ids)
 
-    def cancel(self, msg_ids: list[str], interrupt: Callable[[], None]) -> dict[str, str]:
+    def cancel(
+        self, msg_ids: list[str], interrupt: Callable[[], None], silently: bool
+    ) -> dict[str, str]:
         """Interrupt these requests, or do not run them; where each is."""
-        return self._requests.ledger.cancel(msg_ids, interrupt)
+        return self._requests.ledger.cancel(msg_ids, interrupt, silently)
 
     def take_back(self, msg_ids: list[str]) -> list[str]:
         """Do not run those of these tasks that have not begun."""

@@ -58,21 +58,31 @@ class Ledger:
 
     # ---- the main thread
 
-    def begin(self, msg_id: str, balanced: bool) -> Turn:
-        """It is the turn of this request; one that is to run is on top from now on."""
+    def begin(self, msg_id: str, balanced: bool, sending: str = "") -> Turn:
+        """It is the turn of this request; one that is to run is on top from now on.
+
+        Parameters
+        ----------
+        balanced : bool
+            Whether the scheduler has sent it.
+        sending : str
+            How the scheduler names it, and all do that ask for it, if not by its id: it was sent
+            before, and that time does not count.
+        """
+        name = sending or msg_id
         with self._lock:
             if balanced:
-                if msg_id in self._taken_back:
-                    self._taken_back.discard(msg_id)
+                if name in self._taken_back:
+                    self._taken_back.discard(name)
                     return Turn.SKIP
-                self._last_task = msg_id
-            self._begun.append(msg_id)
+                self._last_task = name
+            self._begun.append(name)
             if self._aborted and msg_id in self._aborted:
                 del self._aborted[msg_id]
                 return Turn.ABORT
             if self.cancelled:  # one may have ended while it was marked
                 self.cancelled.intersection_update(self._running)
-            self._running.append(msg_id)
+            self._running.append(name)
             return Turn.RUN
 
     def end(self) -> None:
@@ -104,13 +114,17 @@ class Ledger:
 
     # ---- any thread
 
-    def cancel(self, msg_ids: Iterable[str], interrupt: Callable[[], None]) -> dict[str, str]:
+    def cancel(
+        self, msg_ids: Iterable[str], interrupt: Callable[[], None], silently: bool = False
+    ) -> dict[str, str]:
         """Interrupt these requests if they run, and do not run them if they have not begun.
 
         Parameters
         ----------
         interrupt : callable
             Sends the main thread a SIGINT.
+        silently : bool
+            Whether those that have not begun are taken back, instead of answered as aborted.
 
         Returns
         -------
@@ -125,9 +139,14 @@ class Ledger:
                     self.cancelled.add(msg_id)
                     outcomes[msg_id] = "running"
                     continue
-                outcomes[msg_id] = "finished" if msg_id in begun else "queued"
-                # one that has ended may come once more: the scheduler tries it again
-                self._abort((msg_id,))
+                if msg_id in begun:
+                    outcomes[msg_id] = "finished"
+                    continue
+                outcomes[msg_id] = "queued"
+                if silently:
+                    self._taken_back.add(msg_id)
+                else:
+                    self._abort((msg_id,))
             now = time.monotonic()
             if "running" in outcomes.values() and now - self._signalled > _RESEND:
                 self._signalled = now

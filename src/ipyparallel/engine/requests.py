@@ -135,7 +135,7 @@ class Requests:
                 continue
             channel, message = self._queue.popleft()
             self._running = channel
-            turn = self.ledger.begin(message.header.msg_id, channel is self.tasks)
+            turn = self._begin(channel, message)
             if turn is Turn.SKIP:
                 continue
             if turn is Turn.ABORT:
@@ -154,6 +154,11 @@ class Requests:
                 task = self._loop.create_task(self._handle(channel, message))
                 task.add_done_callback(self._handled)
                 return
+
+    def _begin(self, channel: Channel, message: Message) -> Turn:
+        is_balanced = channel is self.tasks
+        sending = _sending(message) if is_balanced else ""
+        return self.ledger.begin(message.header.msg_id, is_balanced, sending)
 
     def _run(self, message: Message) -> list[Any]:
         """Run a call; the frames of the reply."""
@@ -279,7 +284,7 @@ class Requests:
         self._kernel.cancel_awaited()
 
     def _answer(self, channel: Channel, message: Message) -> None:
-        turn = self.ledger.begin(message.header.msg_id, channel is self.tasks)
+        turn = self._begin(channel, message)
         if turn is Turn.ABORT:
             channel.send(self._runner.abort(message))
         elif turn is Turn.RUN:
@@ -344,6 +349,16 @@ class Requests:
     def _run_calls(self) -> None:
         if not self.busy:
             self._pump()
+
+
+def _sending(message: Message) -> str:
+    """How the scheduler names a balanced task, if not by its id."""
+    if b'"sending"' not in message.metadata_frame:
+        return ""  # most were not sent before, which is seen faster so
+    try:
+        return decode_request_metadata(message.metadata_frame).sending
+    except UNREADABLE:
+        return ""
 
 
 def _is_execution(message: Message) -> bool:

@@ -82,6 +82,9 @@ class RequestMetadata(msgspec.Struct):
     is_broadcast: bool = False
     is_coalescing: bool = False
     original_msg_id: str = ""
+    #: Extension: how the scheduler names a balanced task that it has sent before, maybe to the
+    #: same engine.
+    sending: str = ""
     #: Extension: the sender wants the number of output messages in the reply, and no
     #: busy and idle status for it.
     count_output: bool = False
@@ -171,9 +174,14 @@ class ConnectionReply(msgspec.Struct, omit_defaults=True):
 
 
 class CancelRequest(msgspec.Struct):
-    """*Extension.* Cancel tasks, wherever they are: to the scheduler, or to an engine."""
+    """*Extension.* Cancel tasks, wherever they are: to the scheduler, or to an engine.
+
+    The scheduler names tasks to an engine by the ``sending`` in their metadata, if there is one.
+    """
 
     msg_ids: list[str]
+    #: Whether an engine is not to answer those that it has not begun: the sender has them back.
+    silently: bool = False
 
 
 class CancelReply(msgspec.Struct):

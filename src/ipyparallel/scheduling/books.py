@@ -122,6 +122,8 @@ class Books:
         self._board.changed(engine)
         while not engine.full and (job := self._board.next_for(engine)) is not None:
             self._dispatch(engine, job, now)
+        if self._timed:
+            self._watch(engine, now)
 
     def _settle(self, now: float) -> None:
         """Something may have happened to a job for which engines keep what they have: others may
@@ -178,8 +180,6 @@ class Books:
 
     def _watch(self, engine: Engine, now: float) -> None:
         """The engine may have begun with another job: it waits no more, and its time counts."""
-        if not self._timed:
-            return
         head = engine.head
         if head is None or head.begun:
             return

@@ -33,6 +33,8 @@ class Verdict(Enum):
     FAILED = "failed"
     #: It failed, and another try would be of no use.
     FAILED_FOR_GOOD = "failed for good"
+    #: It was asked to, and has broken the task off, or not begun it.
+    ABORTED = "aborted"
     #: The engine lacks what the task requires; the task has not begun.
     UNMET = "unmet"
 
@@ -81,9 +83,10 @@ class TaskMachine(Books):
         again: list[Job] = []
         for job in list(engine.running.values()):
             self._take_off(job)
+            was_queued = engine.condemned and job not in begun
             if job.cancelled:
-                self._note_cancelled(job, RUNNING)
-            if engine.condemned and job not in begun:
+                self._note_cancelled(job, QUEUED if was_queued else RUNNING)
+            if was_queued:
                 # It was us who killed it, since its first task did not end.
                 if job.cancelled:
                     self._abort(job)
@@ -94,6 +97,15 @@ class TaskMachine(Books):
                 self._fail(job, reasons.ran_too_long(job) if job.overdue else error, engine)
         self._admit(sorted([*again, *stranded], key=_by_sequence), now)
         self._settle(now)
+
+    def not_sent(self, uuid: str, msg_id: str, now: float) -> None:
+        """A job could not be sent to its engine, which cannot be reached, and is about to leave."""
+        engine = self.engines[uuid]
+        engine.lost = True
+        job = engine.running[msg_id]
+        self._take_off(job)
+        self._board.changed(engine)
+        self._admit((job,), now)
 
     # ---- clients
 
@@ -189,9 +201,9 @@ class TaskMachine(Books):
         if self._ends:
             self._draw_consequences(now)
         if job.cancelled:
-            self._note_cancelled(job, FINISHED)
+            # before the engine's answer to that
+            self._note_cancelled(job, RUNNING if verdict is Verdict.ABORTED else FINISHED)
         self._feed(engine, now)
-        self._watch(engine, now)
         if self._board.keeping:
             self._settle(now)
 
@@ -215,16 +227,17 @@ class TaskMachine(Books):
         if again:
             self._admit(again, now)
 
-    def returned(self, uuid: str, msg_ids: Iterable[str], now: float) -> None:
-        """An engine has answered a Recall: it will not run these jobs."""
+    def returned(self, uuid: str, sendings: Iterable[str], now: float) -> None:
+        """An engine has answered a Recall: it will not run these jobs, each as it was sent."""
         engine = self.engines.get(uuid)
         if engine is None:
             return
         engine.recalling = False
-        jobs = [job for msg_id in msg_ids if (job := engine.running.get(msg_id))]
-        # what held them up is long; it gets no company until it has ended
-        engine.duration = max(engine.duration, LONG)
-        engine.limit = prefetch.limit(engine)
+        jobs = [job for sending in sendings if (job := engine.held(sending))]
+        if self.hwm == "auto":
+            # what held them up is long; it gets no company until it has ended
+            engine.duration = max(engine.duration, LONG)
+            engine.limit = prefetch.limit(engine)
         again = []
         for job in jobs:
             self._take_off(job)
@@ -241,12 +254,16 @@ class TaskMachine(Books):
         self._settle(now)
 
     def cancelled(self, uuid: str, outcomes: Mapping[str, str], now: float) -> None:
-        """An engine has answered a Cancel: where these jobs were."""
+        """An engine has answered a Cancel: where these jobs, each as it was sent, were. It will
+        not run those that were queued.
+        """
         engine = self.engines.get(uuid)
-        for msg_id, outcome in outcomes.items():
-            job = self.jobs.get(msg_id)
-            if job is None or engine is None or job.engine is not engine:
-                continue
+        if engine is None:
+            return
+        for sending, outcome in outcomes.items():
+            job = engine.held(sending)
+            if job is None:
+                continue  # it has ended meanwhile, or came back otherwise
             if outcome == QUEUED:
                 self._take_off(job)
                 if job.cancelled:
@@ -256,11 +273,9 @@ class TaskMachine(Books):
                     job.avoided |= {uuid}
                     self._admit((job,), now)
             # one that has finished is about to say so
-            self._commands += self._cancellations.note(msg_id, outcome)
+            self._commands += self._cancellations.note(job.msg_id, outcome)
         self._draw_consequences(now)
-        if engine is not None:
-            self._feed(engine, now)
-            self._watch(engine, now)
+        self._feed(engine, now)
         self._settle(now)
 
     def paused(self, uuid: str, msg_id: str, now: float) -> None:
@@ -272,7 +287,6 @@ class TaskMachine(Books):
         engine.paused.add(job)
         engine.occupy(job.terms.resources, -1)
         self._feed(engine, now)
-        self._watch(engine, now)
         self._settle(now)
 
     def resumed(self, uuid: str, msg_id: str) -> None:
@@ -298,7 +312,10 @@ class TaskMachine(Books):
 
     def tick(self, now: float) -> None:
         """Some time has passed: see what is overdue, and what waits behind a long task."""
-        for job in self._timers.pop_due(now):
+        due = self._timers.pop_due(now)
+        for job in due:
+            job.expired = not job.begun
+        for job in due:
             if job.engine is not None and job.begun:
                 self._ran_too_long(job, job.engine, now)
             elif job.engine is not None:
@@ -336,21 +353,17 @@ class TaskMachine(Books):
 
     def _expire(self, job: Job, engine: Engine, now: float) -> None:
         """A job has waited too long, on its engine: if it has not begun, it is not to."""
-        job.expired = True
-        if self.hwm != "auto":
-            return
         if engine.recalling:
-            # this one may not be among those that were asked back: look again
             self._timers.set(job, now + LONG)
-            return
-        jobs = list(engine.running.values())
-        # those behind it as well: by their order the engine tells which it has begun
-        self._ask_back(engine, jobs[jobs.index(job) :])
+        else:
+            self._ask_back(engine, [j for j in engine.running.values() if j.expired])
 
     def _ran_too_long(self, job: Job, engine: Engine, now: float) -> None:
         if not job.overdue:
             job.overdue = True
             self._commands.append(Cancel(engine, (job,)))
+            self._timers.set(job, now + GRACE)
+        elif _is_beneath_others(job, engine):
             self._timers.set(job, now + GRACE)
         else:
             self._board.expect(engine, now)
@@ -370,6 +383,12 @@ class TaskMachine(Books):
 
     def _note_cancelled(self, job: Job, outcome: str) -> None:
         self._commands += self._cancellations.note(job.msg_id, outcome)
+
+
+def _is_beneath_others(job: Job, engine: Engine) -> bool:
+    """Whether a job that waits cannot obey as long as another client's job runs on top of it."""
+    begun = [*engine.paused, engine.head or job]
+    return job in engine.paused and any(other.owner is not job.owner for other in begun)
 
 
 def _by_sequence(job: Job) -> int:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from .lines import Line
 
 
+#: The part of a resource that is no matter.
+_TINY = 1e-9
+
+
 class Phase(Enum):
     """Where a job is. It may go back from SENT to WAITING, and from WAITING to BLOCKED."""
 
@@ -118,8 +122,20 @@ class Job:
         #: Whether it has run longer than it may.
         self.overdue = False
 
+    @property
+    def sending(self) -> str:
+        """Names this sending of the job: the engine may have had it before, or may yet get to know
+        that it was taken back.
+        """
+        return self.msg_id if self.attempt <= 1 else f"{self.msg_id}#{self.attempt}"
+
     def __repr__(self) -> str:
         return f"<Job {self.msg_id} {self.phase.value}>"
+
+
+def msg_id_of(sending: str) -> str:
+    """Id of the job that was sent by this name; see `Job.sending`."""
+    return sending.rpartition("#")[0] or sending
 
 
 class Engine:
@@ -133,6 +149,7 @@ class Engine:
         "id",
         "limit",
         "lines",
+        "lost",
         "number",
         "paused",
         "recalling",
@@ -164,6 +181,8 @@ class Engine:
         self.recalling = False
         #: Whether it is to be killed, since what it runs did not end.
         self.condemned = False
+        #: Whether it cannot be reached any more.
+        self.lost = False
         self.resources = dict(resources or {})
         #: What of its resources is not taken by the jobs it holds.
         self.free = dict(self.resources)
@@ -175,9 +194,14 @@ class Engine:
 
     @property
     def full(self) -> bool:
-        """Whether it may get no more: it holds as many as it may, or was asked some back."""
+        """Whether it may get no more: it holds as many as it may, was asked some back, or is about
+        to leave.
+        """
         return (
-            len(self.running) - len(self.paused) >= self.limit or self.recalling or self.condemned
+            len(self.running) - len(self.paused) >= self.limit
+            or self.recalling
+            or self.condemned
+            or self.lost
         )
 
     @property
@@ -185,13 +209,22 @@ class Engine:
         """The job that it runs now, as far as can be told."""
         return next((job for job in self.running.values() if job not in self.paused), None)
 
+    def held(self, sending: str) -> Job | None:
+        """The job that it holds by this sending; None if that is over."""
+        job = self.running.get(sending) or self.running.get(msg_id_of(sending))
+        return job if job is not None and job.sending == sending else None
+
     def could_run(self, amounts: Amounts) -> bool:
         """Whether it has these resources, free or not."""
         return all(self.resources.get(name, 0) >= amount for name, amount in amounts)
 
     def can_run(self, amounts: Amounts) -> bool:
         """Whether it has these resources free."""
-        return all(self.free.get(name, 0) >= amount for name, amount in amounts)
+        return all(
+            # sums of fractions are not exact: three tenths less one, less two, are not nothing
+            self.free.get(name, 0) + _TINY * self.resources.get(name, 0) >= amount
+            for name, amount in amounts
+        )
 
     def occupy(self, amounts: Amounts, sign: int = 1) -> None:
         """A job takes these resources, or, with sign -1, gives them back."""

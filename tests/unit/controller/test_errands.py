@@ -33,7 +33,10 @@ def office():
     ("errand", "request_"),
     [
         (link.RecallTasks("e", ["a"]), ("e", "recall_request", {"msg_ids": ["a"]})),
-        (link.CancelTasks("e", ["a"]), ("e", "cancel_request", {"msg_ids": ["a"]})),
+        (
+            link.CancelTasks("e", ["a", "b#2"]),
+            ("e", "cancel_request", {"msg_ids": ["a", "b#2"], "silently": True}),
+        ),
         (link.ReplaceEngine("e", "why"), ("e", "replace_request", {"reason": "why"})),
     ],
     ids=["recall", "cancel", "replace"],
@@ -44,9 +47,14 @@ def test_an_engine_is_asked(office, errand, request_):
 
 
 def test_a_published_engine_is_asked_not_to_begin_tasks_and_answers_them_itself(office):
-    office.errands.run(link.CancelTasks("e", ["a", "b"]), native=False)
+    office.errands.run(link.CancelTasks("e", ["a", "b#2"]), native=False)
     assert office.asked == [("e", "abort_request", {"msg_ids": ["a", "b"]})]
-    assert office.told == [link.TasksCancelled("e", {"a": "finished", "b": "finished"})]
+    assert office.told == [link.TasksCancelled("e", {"a": "finished", "b#2": "finished"})]
+
+
+def test_a_published_engine_gives_nothing_back(office):
+    office.errands.run(link.RecallTasks("e", ["a", "b"]), native=False)
+    assert (office.asked, office.told) == ([], [link.TasksReturned("e", [])])
 
 
 def test_answers_are_told(office):

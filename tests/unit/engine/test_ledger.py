@@ -100,8 +100,25 @@ def test_a_mark_that_comes_too_late_is_forgotten(ledger: Ledger, signals: Signal
 def test_one_that_ended_and_is_tried_again(ledger: Ledger, signals: Signals):
     ledger.begin("a", balanced=True)
     ledger.end()
-    assert ledger.cancel(["a"], signals) == {"a": "finished"}
-    assert ledger.begin("a", balanced=True) is Turn.ABORT
+    # its first time does not count, whatever is asked of the second
+    assert ledger.cancel(["a", "a#2"], signals, silently=True) == {"a": "finished", "a#2": "queued"}
+    assert ledger.begin("a", balanced=True, sending="a#2") is Turn.SKIP
+    assert ledger.begin("a", balanced=True, sending="a#3") is Turn.RUN
+    assert ledger.cancel(["a#3"], signals, silently=True) == {"a#3": "running"}
+
+
+def test_one_that_was_tried_before_is_taken_back(ledger: Ledger):
+    ledger.begin("a", balanced=True)
+    ledger.end()
+    ledger.begin("direct", balanced=False)
+    assert ledger.take_back(["a#2"]) == ["a#2"]
+
+
+def test_one_that_has_ended_leaves_no_mark(ledger: Ledger, signals: Signals):
+    ledger.begin("a", balanced=False)
+    ledger.end()
+    ledger.cancel(["a"], signals)
+    assert ledger.begin("a", balanced=False) is Turn.RUN
 
 
 def test_tasks_that_are_taken_back(ledger: Ledger, signals: Signals):

@@ -212,7 +212,7 @@ def queued(msg_ids, engines="a", **asked):
     return driver
 
 
-def test_one_that_waits_on_its_engine_is_asked_back_with_those_behind_it():
+def test_those_that_wait_on_their_engine_are_asked_back():
     driver = queued("1234", timeout=1.0)
     driver.machine.cancel("2", "q", 0.0)
     driver.answer_cancel("a", t2="queued")

@@ -1,0 +1,66 @@
+"""Balanced tasks behind direct ones, which the scheduler knows nothing of."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+
+def hold(folder: str) -> str:
+    """Run until the folder has a file of the name ``go``."""
+    folder_ = Path(folder)
+    (folder_ / "holding").touch()
+    while not (folder_ / "go").exists():
+        time.sleep(0.01)
+    return "held"
+
+
+def fail_at_first(folder: str) -> str:
+    """Fail the first time, once ``holding`` may have been queued."""
+    mark = Path(folder) / "failed"
+    if mark.exists():
+        return "done"
+    mark.touch()
+    while not (Path(folder) / "queued").exists():
+        time.sleep(0.01)
+    raise ValueError
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_time_before_its_turn_does_not_count(new_cluster, tmp_path):
+    _, client = new_cluster(1)
+    held = client[:].apply_async(hold, str(tmp_path))
+    wait_for(tmp_path / "holding")
+    view = client.load_balanced_view()
+    with view.temp_flags(time_limit=0.2):
+        tasks = [view.apply_async(str, i) for i in range(3)]
+    # the first of them is taken back a few times
+    assert not view.wait(tasks, timeout=1.0)
+    (tmp_path / "go").touch()
+    assert [task.get(30) for task in tasks] == ["0", "1", "2"]
+    assert held.get(30) == ["held"]
+
+
+def test_a_second_try_that_has_not_begun_is_not_taken_for_the_first(new_cluster, tmp_path):
+    _, client = new_cluster(1)
+    (pid,) = client[:].apply_sync(os.getpid)
+    view = client.load_balanced_view()
+    with view.temp_flags(retries=1, time_limit=1.0):
+        task = view.apply_async(fail_at_first, str(tmp_path))
+    wait_for(tmp_path / "failed")
+    held = client[:].apply_async(hold, str(tmp_path))
+    (tmp_path / "queued").touch()
+    wait_for(tmp_path / "holding")
+    # over its time limit, and the grace after that: the engine would have been killed by then
+    assert not task.wait(4.0)
+    (tmp_path / "go").touch()
+    assert task.get(30) == "done"
+    assert held.get(30) == ["held"]
+    assert client[:].apply_sync(os.getpid) == [pid]
