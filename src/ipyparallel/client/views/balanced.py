@@ -12,7 +12,7 @@ from ..partition import Block, partition_named
 from ..remotefunction import getname
 from ..results import AsyncResult
 from .base import View
-from .feeding import abort
+from .feeding import abort_unwanted
 from .growing import GrowingMapResult
 from .lazy_map import LazyMap, LazyMapIterator, check_chunksize, check_outstanding
 from .task_flags import TaskFlags
@@ -239,6 +239,6 @@ class LoadBalancedView(TaskFlags, View):
                 children.append(self._submit(call, part, label=label))
         except BaseException:
             # nobody will get hold of those
-            abort(self, [child.msg_id for child in children])
+            abort_unwanted(self, [child.msg_id for child in children])
             raise
         return children

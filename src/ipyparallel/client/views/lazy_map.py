@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ...serialize.calls import MapCall
 from ..messaging.interrupts import InterruptsHeld
+from ..messaging.resolving import error_of
 from ..messaging.tasks import MessageFuture
 from ..waiting import deadline_after, time_left
 from .chunks import ChunkSizes
-from .feeding import Feeder, Signal, abort, seconds_on_engine
+from .feeding import Feeder, Signal, abort_unwanted, seconds_on_engine
 
 if TYPE_CHECKING:
     from .balanced import LoadBalancedView
@@ -106,6 +107,12 @@ class LazyMap:
         self._submitted = 0
         self._taken = 0
         self._forgets = False
+        #: Whether nothing more is taken; whether it was called off, and before all was submitted.
+        self._ended = False
+        self._called_off = False
+        self._is_cut = False
+        #: Held while a task is submitted; after `stop`, none will be once this is free.
+        self._submitting = threading.RLock()
         #: Set when nothing will be submitted any more.
         self.all_submitted = threading.Event()
         #: What the input has raised, or the submission of what it gave.
@@ -133,8 +140,10 @@ class LazyMap:
                 rows.append(row)
         except BaseException as e:  # noqa: BLE001  (raised when what came before is submitted)
             failure = e
-        if rows and not self._feeder.stopped:
-            self._submit(rows)
+        if rows:
+            with self._submitting:
+                if not self._feeder.stopped:
+                    self._submit(rows)
         if failure is not None:
             raise failure
         return len(rows) == size
@@ -162,7 +171,7 @@ class LazyMap:
         self._signal.tell()
         # the iterator may be dropped without anybody to cancel the rest
         self._feeder.wait(self._all_taken)
-        if self._feeder.stopped:
+        if self._feeder.stopped and not self._called_off:
             self._abort()
 
     def _all_taken(self) -> bool:
@@ -183,15 +192,20 @@ class LazyMap:
 
     def _is_ready(self) -> bool:
         """Whether there is something to take, or the end."""
-        if self._feeder.stopped:
+        if self._ended:
             return True
         try:
             self._awaited = task = self._line[0]
         except IndexError:
             self._awaited = None
             # a task may have come since
-            return bool(self._line) or (not self._has_more and self._all_taken())
+            return bool(self._line) or self._is_over()
         return task.done()
+
+    def _is_over(self) -> bool:
+        if self._is_cut:
+            return not self._pending
+        return not self._has_more and self._all_taken()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait until `take` has something to say; whether it has, after so many seconds."""
@@ -203,7 +217,7 @@ class LazyMap:
 
     def take(self) -> MessageFuture | None:
         """The next task, which has ended; None at the end."""
-        if self._feeder.stopped or not self._line:
+        if self._ended or not self._line:
             return None
         task = self._line.popleft()
         self._taken += 1
@@ -239,7 +253,12 @@ class LazyMap:
     @property
     def stopped(self) -> bool:
         """Whether it was ended before its end."""
-        return self._feeder.stopped
+        return self._ended
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was called off before all was submitted."""
+        return self._is_cut
 
     def lift(self) -> None:
         """Submit all there is, whether results are taken or not."""
@@ -254,13 +273,31 @@ class LazyMap:
 
     def wait_for_all(self) -> None:
         """Wait until nothing more will be submitted, and all that was has ended."""
-        self.all_submitted.wait()
+        if self._feeder.stopped:
+            with self._submitting:  # but its thread may wait for input for ever
+                pass
+        else:
+            self.all_submitted.wait()
         wait_for_futures(list(self._pending.values()))
 
     def stop(self) -> None:
         """End it: nothing more is submitted or taken. Takes no lock: finalizers call this."""
+        self._ended = True
         self._feeder.stop()
         self._signal.tell()
+
+    def call_off(self) -> list[MessageFuture]:
+        """Submit nothing more; the tasks that have not ended, for the caller to cancel.
+
+        Results are given up to the first that is missing.
+        """
+        self._called_off = True
+        self._feeder.stop()
+        with self._submitting:
+            self._is_cut = self._has_more
+            pending = list(self._pending.values())
+        self._signal.tell()
+        return pending
 
     def cancel(self) -> None:
         """End it, and have what was submitted not run."""
@@ -268,7 +305,7 @@ class LazyMap:
         self._abort()
 
     def _abort(self) -> None:
-        abort(self._view, list(self._pending))
+        abort_unwanted(self._view, list(self._pending))
 
 
 class _Observation:
@@ -367,7 +404,7 @@ class LazyMapIterator(Iterator[Any], AsyncIterator[Any]):
         task = self.map.take()
         if task is None:
             self._end()
-        elif (error := _error_of(task)) is None:
+        elif (error := error_of(task)) is None:
             result = task.result()
             self._results.extend(result if self.map.in_chunks else (result,))
         elif self._return_exceptions:
@@ -382,8 +419,12 @@ class LazyMapIterator(Iterator[Any], AsyncIterator[Any]):
     def _end(self) -> None:
         """Raise what the input has raised, once; from then on it is just the end."""
         failure, self.map.failure = self.map.failure, None
-        if failure is not None and not self.map.stopped:
-            raise failure
+        if not self.map.stopped:
+            if self.map.is_cut:
+                self.map.stop()
+                raise CancelledError("the rest of the map was cancelled")
+            if failure is not None:
+                raise failure
         raise StopIteration
 
     def run_out(self) -> None:
@@ -410,7 +451,3 @@ class LazyMapIterator(Iterator[Any], AsyncIterator[Any]):
     def __del__(self) -> None:
         if not self._runs_out:
             self.map.stop()
-
-
-def _error_of(task: MessageFuture) -> BaseException | None:
-    return CancelledError() if task.cancelled() else task.exception()
