@@ -330,11 +330,13 @@ class Messenger:
         results: list[Future[Any]] = []
         content, buffers = pack_call(func, args, kwargs, self._functions, results)
         check_size(buffers, self.max_message_size, func, "Client.max_message_size")
+        flags = metadata
         if self.host is not None:
             metadata = encode({**decode(metadata), **self._lineage()})
         header = self.session.header("apply_request")
         task = MessageFuture(header, label=owner.label if label is None else label, owner=owner)
         task.canceller = self
+        task.flags = flags
         before = self.late.needed_by(metadata)
         if results or before:
             call = self.late.call(content, buffers, func, results)

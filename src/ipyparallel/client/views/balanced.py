@@ -26,7 +26,7 @@ class LoadBalancedView(TaskFlags, View):
 
     Attributes
     ----------
-    targets : list of int or None
+    targets : list of int, slice, or None
         The engines that may be chosen; None for all, now and later.
     after : dependency or None
         Tasks that must have ended before a task may begin: a message id, an `AsyncResult`, a
