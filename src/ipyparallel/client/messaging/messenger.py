@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any, Protocol
 
 from ..._host import Host
-from ...error import EngineError, TaskAborted, TaskCancelled
+from ...error import ClientClosed, EngineError, TaskAborted, TaskCancelled
 from ...protocol.connection import ClientInfo
 from ...protocol.messages import ConnectionRequest, Header, decode, decode_connection_reply, encode
 from ...protocol.session import Session, new_id
@@ -103,6 +103,11 @@ class Messenger:
     def check(self) -> None:
         """Raise `ControllerLost` if nothing can be submitted any more."""
         self._dispatcher.check()
+
+    def check_process(self) -> None:
+        """Raise `ClientClosed` in a forked process, where results would be waited for in vain."""
+        if self._dispatcher.forked:
+            raise ClientClosed(self._dispatcher.forked)
 
     def connect(self, timeout: float) -> None:
         """Meet the controller, and learn of its engines.
@@ -222,7 +227,7 @@ class Messenger:
 
         Raises
         ------
-        OSError
+        ClientClosed
             The client was closed.
         """
         frames = self.session.frame(header, content, metadata=metadata, buffers=buffers)

@@ -209,6 +209,7 @@ class LazyMap:
 
     def wait(self, timeout: float | None) -> bool:
         """Wait until `take` has something to say; whether it has, after so many seconds."""
+        self._view.client._messenger.check_process()
         return self._signal.wait(self._is_ready, timeout)
 
     def watch(self, wake: Callable[[], None]) -> bool:
