@@ -13,8 +13,9 @@ import zmq
 
 from ...protocol.messages import Header, ReplyMetadata, decode_task_metadata
 from ...protocol.session import parse_date
+from .cancel_requests import Cancelling
 from .cancellation import Cancellation
-from .cancelling import Canceller, Cancelling, cancel
+from .cancelling import Canceller, cancel
 from .metadata import Metadata
 from .recording import StreamText
 from .resolving import SafeFuture, is_done, resolve

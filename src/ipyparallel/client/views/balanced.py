@@ -14,7 +14,9 @@ from ..results import AsyncResult
 from .base import View
 from .feeding import abort_unwanted
 from .growing import GrowingMapResult
-from .lazy_map import LazyMap, LazyMapIterator, check_chunksize, check_outstanding
+from .lazy_iterator import LazyMapIterator
+from .lazy_map import LazyMap
+from .map_options import check_chunksize, check_outstanding
 from .task_flags import TaskFlags
 
 

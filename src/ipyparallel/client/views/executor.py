@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..results import AsyncResult, cancel_together
 from ..waiting import deadline_after, time_left
-from .lazy_map import LazyMap, LazyMapIterator, check_chunksize
+from .lazy_iterator import LazyMapIterator
+from .lazy_map import LazyMap
+from .map_options import check_chunksize
 
 if TYPE_CHECKING:
     from .base import View
