@@ -155,6 +155,18 @@ def test_bad_arguments_leave_nothing(client):
         client.stop_dask()
 
 
+def test_bad_arguments_leave_the_workers_there_were(client, dask):
+    with pytest.raises(ipp.RemoteError, match="nonsense"):
+        client.become_dask(nonsense=1)
+    dask.wait_for_workers(2, timeout=30)
+    assert dask.submit(square, 3).result(timeout=30) == 9
+
+
+def test_arguments_that_cannot_be_sent(client):
+    with pytest.raises(TypeError, match="'validate' is not: <object"):
+        client.become_dask(scheduler_args={"validate": object()})
+
+
 @pytest.mark.parametrize("nanny", [False, True])
 def test_a_scheduler_that_is_not_there(client, nanny):
     address = f"tcp://127.0.0.1:{free_port()}"

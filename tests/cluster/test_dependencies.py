@@ -250,3 +250,30 @@ def test_what_is_met_nowhere_fails_and_says_so(view: ipp.LoadBalancedView) -> No
 def test_a_direct_view_does_not_look_elsewhere(client: ipp.Client) -> None:
     with pytest.raises(ipp.UnmetDependency):
         client[0].apply_async(ipp.require("no_such_module")(pid)).get(20)
+
+
+# ---- what is told of them
+
+
+def test_the_metadata_tell_what_a_task_depends_on(client: ipp.Client) -> None:
+    view = client.load_balanced_view()
+    first = view.apply_async(abs, -1)
+    any_of = ipp.Dependency([first], all=False)
+    with view.temp_flags(after=first, follow=any_of):
+        one = view.apply_async(abs, -2)
+        several = view.map_async(abs, range(3))
+    assert one.metadata["after"] == one.after == first.msg_ids  # before it has ended, too
+    one.get()
+    assert one.after == first.msg_ids
+    assert one.follow == any_of.as_dict()
+    assert several.after == [first.msg_ids] * 3
+    assert view.apply_async(abs, -3).after == []
+    assert client[0].apply_async(abs, -3).after is None
+
+
+def test_a_dependency_that_grows_counts_as_it_is_then(client: ipp.Client) -> None:
+    view = client.load_balanced_view()
+    view.after = ipp.Dependency()
+    first = view.apply_async(abs, -1)
+    view.after.add(first.msg_ids[0])
+    assert view.apply_async(abs, -2).after == first.msg_ids

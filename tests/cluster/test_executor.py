@@ -346,11 +346,57 @@ def test_shutdown_can_cancel_what_has_no_end(executor: ipp.ViewExecutor) -> None
     found = executor.map(abs, itertools.count())
     assert [next(found) for _ in range(3)] == [0, 1, 2]
     executor.shutdown(cancel_futures=True)
+    with pytest.raises(futures.CancelledError):
+        list(found)
     assert list(found) == []
     assert not executor.view.outstanding
 
 
 # ---- asyncio
+
+
+def test_shutdown_cancels_all_at_once(
+    client: ipp.Client, executor: ipp.ViewExecutor, go: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = executor.map(when_there, [str(go)] * 50, buffersize=50)
+    pending = [executor.submit(when_there, str(go)) for _ in range(50)]
+    requests = []
+    cancel = client._messenger.cancel
+    monkeypatch.setattr(
+        client._messenger, "cancel", lambda *a, **kw: requests.append(a) or cancel(*a, **kw)
+    )
+    executor.shutdown(cancel_futures=True)
+    assert len(requests) == 1
+    assert all(future.cancelled() for future in pending)
+    with pytest.raises(futures.CancelledError):
+        next(results)
+
+
+def test_a_map_that_is_cancelled_does_not_seem_to_end(executor: ipp.ViewExecutor) -> None:
+    go_on = threading.Event()
+
+    def inputs():
+        yield from range(3)
+        go_on.wait()
+        yield 3
+
+    results = executor.map(abs, inputs())
+    try:
+        assert next(results) == 0
+        executor.shutdown(cancel_futures=True)  # does not wait for the input
+        with pytest.raises(futures.CancelledError):
+            list(results)
+        assert list(results) == []
+    finally:
+        go_on.set()
+
+
+def test_a_map_that_has_ended_is_not_cancelled(executor: ipp.ViewExecutor) -> None:
+    results = executor.map(abs, range(3))
+    for lazy_map in list(executor._maps):
+        lazy_map.wait_for_all()
+    executor.shutdown(cancel_futures=True)
+    assert list(results) == [0, 1, 2]
 
 
 def test_run_in_executor(executor: ipp.ViewExecutor, go: Path) -> None:

@@ -158,3 +158,12 @@ def test_a_value_that_cannot_be_loaded_fails_the_call(view) -> None:
     later = view.apply_async(same, result, Sulks())
     with pytest.raises(ValueError, match="no number"):
         later.get(20)
+
+
+def test_what_depends_on_a_call_that_was_never_sent_can_never_run(view, gate) -> None:
+    waiting = view.apply_async(abs, gate[0])
+    waiting.cancel()
+    with view.temp_flags(after=waiting):
+        later = view.apply_async(abs, -1)
+    with pytest.raises(ipp.error.ImpossibleDependency, match="was cancelled before it began"):
+        later.get(20)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..error import EngineError
+from ..protocol.messages import encode
 from ..util.dask_worker import become_dask_worker, stop_distributed_worker
 from .messaging.messenger import Messenger
 from .targets import Targets, is_all
@@ -65,6 +66,9 @@ class DaskMethods:
             distributed cannot be imported here, by the controller, or by an engine.
         ValueError
             There is a scheduler already, on another port.
+        TypeError
+            An argument that the scheduler, or a worker, does not know; one of the scheduler's that
+            is of a type that JSON does not know.
         """
         try:
             import distributed
@@ -77,7 +81,7 @@ class DaskMethods:
                 name=e.name,
             ) from None
         view = self._dask_view(targets)
-        options = dict(scheduler_args or {})
+        options = _for_json(scheduler_args or {})
         if port:
             options["port"] = port
         request = {"scheduler_args": options}
@@ -139,3 +143,16 @@ class DaskMethods:
     def direct_view(self, targets: Targets = "all", **flags: Any) -> DirectView:
         """See `Client.direct_view`."""
         raise NotImplementedError
+
+
+def _for_json(scheduler_args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, which must be such as can be sent to the controller."""
+    for name, value in scheduler_args.items():
+        try:
+            encode({name: value})
+        except (TypeError, ValueError, OverflowError) as e:
+            raise TypeError(
+                "scheduler_args must be of types that JSON knows, since they are sent to the"
+                f" controller, and {name!r} is not: {value!r}"
+            ) from e
+    return dict(scheduler_args)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .messaging.history import History
 from .messaging.messenger import Messenger
-from .messaging.resolving import is_done
+from .messaging.resolving import is_done, outcome
 from .messaging.tasks import MessageFuture, TaskTable
 from .results import AsyncResult
-from .results.result import outcome
 from .targets import Targets
 from .waiting import deadline_after, show_progress, time_left
 

@@ -108,7 +108,8 @@ class WorkerThread:
 def become_dask_worker(address: str, nanny: bool = False, **kwargs: Any) -> str:
     """Make this engine a worker of dask; to be called on an engine.
 
-    A worker that it has already is kept if it is the same, and replaced if not.
+    A worker that it has already is kept if it is the same, and replaced if not; if the new one does
+    not start, one like that before does.
 
     Parameters
     ----------
@@ -152,15 +153,22 @@ def become_dask_worker(address: str, nanny: bool = False, **kwargs: Any) -> str:
     kind = distributed.Nanny if nanny else distributed.Worker
     name = f"engine-{kernel.engine_id}"
     options = {"nthreads": 1, "name": name, "death_timeout": _START, **kwargs}
+    before = None
     thread = getattr(kernel, "_dask_thread", None)
     if thread is not None and thread.alive:
         if (thread.kind, thread.address, thread.options) == (kind, address, options):
             return str(kernel.distributed_worker.address)
         thread.stop()
+        before = thread
     thread = WorkerThread(kind, address, options, kernel)
     try:
         thread.start()
-    except TimeoutError as e:
+    except Exception as e:
+        if before is not None:
+            # asked for in vain, and the one there was is still wanted
+            WorkerThread(before.kind, before.address, before.options, kernel).start()
+        if not isinstance(e, TimeoutError):
+            raise
         raise TimeoutError(f"{name} cannot reach dask's scheduler at {address}: {e}") from e
     return str(kernel.distributed_worker.address)
 

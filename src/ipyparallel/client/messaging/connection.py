@@ -10,17 +10,20 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import os
 import select
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from functools import cache
 from socket import socketpair
 from typing import Any, Protocol
 
 import zmq
 
+from ...error import ClientClosed
 from ...protocol.connection import ClientInfo
 from ...transport.liveness import Patience, is_connected, refused, watch
 from ...transport.sockets import descriptor, has_input, new_socket, receive, send, send_tracked
@@ -49,6 +52,18 @@ def _close_all() -> None:
         connection.close()
 
 
+def _disown_all() -> None:
+    for connection in list(_open):
+        connection.disown()
+
+
+@cache
+def _watch_forks() -> None:
+    """Have forked processes know that the connections are not theirs."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_disown_all)
+
+
 class Inbox(Protocol):
     """Takes what the I/O thread reads."""
 
@@ -63,6 +78,9 @@ class Inbox(Protocol):
 
     def on_lost(self, reason: str) -> None:
         """The controller is gone for good."""
+
+    def on_forked(self) -> None:
+        """This is a forked process, in which nothing will be read."""
 
     def on_closed(self) -> None:
         """The connection was closed: nothing will be read any more."""
@@ -129,6 +147,7 @@ class Connection:
 
     def start(self) -> None:
         """Begin to read."""
+        _watch_forks()
         self._thread.start()
         _open.add(self)
 
@@ -142,14 +161,14 @@ class Connection:
 
         Raises
         ------
-        OSError
+        ClientClosed
             The connection was closed.
         """
         missed = True
         try:
             with self._lock:
                 if self.closed:
-                    raise OSError("Connections have been closed.")
+                    raise ClientClosed("Connections have been closed.")
                 socket = self._requests[channel]
                 try:
                     tracker = (send_tracked if track else send)(socket, frames)
@@ -179,6 +198,12 @@ class Connection:
         """
         self.closed = True
         self._wake()
+
+    def disown(self) -> None:
+        """In a forked process, use the connection no more: it is the parent's."""
+        self._lock = threading.Lock()  # another thread of the parent's may hold the old one
+        self.closed = True
+        self._inbox.on_forked()
 
     def _wake(self) -> None:
         # full: it is awake already; closed: it has ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -65,6 +66,8 @@ class Dispatcher:
         #: Why nothing can be submitted any more; empty while it can.
         self.lost = ""
         self._lost_as: type[ControllerLost] = ControllerLost
+        #: The same in a forked process, where no result comes; empty in the client's own.
+        self.forked = ""
         self._session = session
         self._engines = engines
         self._on_shutdown = on_shutdown
@@ -301,6 +304,15 @@ class Dispatcher:
         if not self.lost:
             self._lost_as = ClientClosed
         self.on_lost("Connections have been closed.")
+
+    def on_forked(self) -> None:
+        """See `connection.Inbox`. What is pending stays so: it is the parent's."""
+        self.tasks.lock = threading.Lock()
+        self.lost = self.forked = (
+            "this client was made by the process from which this one was forked, and only that can"
+            " use it; make another Client here"
+        )
+        self._lost_as = ClientClosed
 
     def on_lost(self, reason: str) -> None:
         """See `connection.Inbox`."""

@@ -178,6 +178,8 @@ class LateCalls:
     def __init__(self, messenger: Messenger) -> None:
         self._messenger = messenger
         self._tasks: dict[str, MessageFuture] = {}
+        #: Whether one was ever not sent after all.
+        self._has_withdrawn = False
         #: Held from the moment a call counts as sent until it is: nobody shall ask the scheduler
         #: for what it does not have yet.
         self._lock = threading.Lock()
@@ -186,18 +188,25 @@ class LateCalls:
         self._thread = threading.local()
 
     def needed_by(self, metadata: bytes) -> list[MessageFuture]:
-        """The tasks not sent yet that a task depends on, by its metadata.
+        """The tasks not sent yet, or not at all, that a task depends on, by its metadata.
 
-        The scheduler must hear of them first.
+        The scheduler must hear of them first, and knows nothing of those that were never sent.
         """
-        if not self._tasks:
+        if not self._tasks and not self._has_withdrawn:
             return []
         needs = decode_task_metadata(metadata)
         tasks = []
         for dependency in (needs.after, needs.follow):
             ids = dependency.get("dependencies") if isinstance(dependency, dict) else dependency
-            tasks += [task for i in ids or () if (task := self._tasks.get(i)) is not None]
+            tasks += [task for i in ids or () if (task := self._find(i)) is not None]
         return tasks
+
+    def _find(self, msg_id: str) -> MessageFuture | None:
+        task = self._tasks.get(msg_id)
+        if task is None and self._has_withdrawn:
+            task = self._messenger.tasks.find(msg_id)
+            return task if task is not None and task.never_sent else None
+        return task
 
     def call(
         self, content: bytes, buffers: list[Any], func: Any, results: Sequence[Future[Any]]
@@ -246,6 +255,7 @@ class LateCalls:
             if not task.unsent:
                 return False
             task.unsent, task.never_sent = False, True
+            self._has_withdrawn = True
             return True
 
     def ready(self, unsent: _Unsent) -> None:

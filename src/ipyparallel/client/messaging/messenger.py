@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from ..._host import Host
-from ...error import EngineError, TaskAborted, TaskCancelled
+from ...error import ClientClosed, TaskAborted, TaskCancelled
 from ...protocol.connection import ClientInfo
-from ...protocol.messages import ConnectionRequest, Header, decode, decode_connection_reply, encode
+from ...protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
 from ...protocol.session import Session, new_id
-from ...serialize.apply import pack_call
 from ...serialize.functions import PickledFunctions
-from ...serialize.limits import check_size
 from ...transport.addresses import is_local, is_loopback, reachable
 from ...transport.liveness import refused
-from .cancelling import Cancelling
+from .cancel_requests import Cancelling
 from .comms import CommRelay, kernel_here
 from .connection import Connection
 from .dispatch import Dispatcher
@@ -25,19 +21,11 @@ from .history import History
 from .interrupts import InterruptsHeld
 from .late import LateCalls
 from .recording import Recorder
-from .serving import serve_meanwhile
+from .submission import Submission
 from .tasks import MessageFuture, TaskTable
 
 
-class Owner(Protocol):
-    """Who submits: a view."""
-
-    label: str | None
-    track: bool
-    history: History
-
-
-class Messenger:
+class Messenger(Submission):
     """A client's connection with all that belongs to it: session, tasks, engines, history.
 
     Parameters
@@ -71,14 +59,10 @@ class Messenger:
         self._connection = Connection(
             info, self._interface, self._dispatcher, b"token:" + self._token.encode()
         )
-        #: In bytes; see `check_size`.
-        self.max_message_size: int | None = None
-        #: Whether the controller, and so this package's engines, read compact messages.
+        self.max_message_size = None
         self._compact = False
-        #: Calls that wait for their arguments.
         self.late = LateCalls(self)
-        #: The engine whose own client this is; see `get_client`.
-        self.host: Host | None = None
+        self.host = None
 
     @property
     def tasks(self) -> TaskTable:
@@ -103,6 +87,11 @@ class Messenger:
     def check(self) -> None:
         """Raise `ControllerLost` if nothing can be submitted any more."""
         self._dispatcher.check()
+
+    def check_process(self) -> None:
+        """Raise `ClientClosed` in a forked process, where results would be waited for in vain."""
+        if self._dispatcher.forked:
+            raise ClientClosed(self._dispatcher.forked)
 
     def connect(self, timeout: float) -> None:
         """Meet the controller, and learn of its engines.
@@ -222,205 +211,9 @@ class Messenger:
 
         Raises
         ------
-        OSError
+        ClientClosed
             The client was closed.
         """
         frames = self.session.frame(header, content, metadata=metadata, buffers=buffers)
         with InterruptsHeld():
             self._connection.send("mux", [uuid.encode(), *frames])
-
-    def pack(
-        self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> tuple[bytes, list[Any]]:
-        """The content and the buffers of a call; see `pack_call`.
-
-        Raises
-        ------
-        MessageTooLarge
-            Together they are larger than `max_message_size`.
-        """
-        content, buffers = pack_call(func, args, kwargs, self._functions)
-        check_size(buffers, self.max_message_size, func, "Client.max_message_size")
-        return content, buffers
-
-    def pack_code(self, code: str, silent: bool) -> bytes:
-        """The content of a request to execute code.
-
-        Raises
-        ------
-        MessageTooLarge
-            It is larger than `max_message_size`.
-        """
-        content = encode(
-            {"code": code, "silent": silent, "user_expressions": {}, "allow_stdin": False}
-        )
-        check_size((content,), self.max_message_size, "execute", "Client.max_message_size")
-        return content
-
-    def submit_direct(
-        self,
-        msg_type: str,
-        content: Any,
-        buffers: Sequence[Any],
-        ids: Sequence[int],
-        owner: Owner,
-        label: str | None = None,
-        track: bool | None = None,
-    ) -> list[MessageFuture]:
-        """Send the same request to each of these engines.
-
-        Raises
-        ------
-        EngineError
-            One of them has gone meanwhile, or cannot read calls of this package.
-        """
-        tasks, messages = [], []
-        label = owner.label if label is None else label
-        metadata = encode({"label": label, "count_output": True, **self._lineage()})
-        foreign = self.engines.foreign
-        for engine_id in ids:
-            try:
-                uuid = self.engines.uuid(engine_id)
-            except KeyError:
-                raise EngineError(f"engine {engine_id} is gone") from None
-            if uuid in foreign and msg_type == "apply_request":
-                raise EngineError(
-                    f"engine {engine_id} is of the published ipyparallel, which cannot read the"
-                    " calls of this version; start engines of this version"
-                )
-            header = self.session.header(msg_type)
-            task = MessageFuture(header, label=label, engine_uuid=uuid, owner=owner)
-            task.canceller = self
-            task.engine_id = engine_id
-            tasks.append(task)
-            frames = self.session.frame(
-                header,
-                content,
-                metadata=metadata,
-                buffers=buffers,
-                compact=self._compact and uuid not in foreign,
-            )
-            messages.append([uuid.encode(), *frames])
-        self._send("mux", tasks, messages, owner.track if track is None else track)
-        for task in tasks:
-            self._record(task, owner)
-        return tasks
-
-    def submit_call(
-        self,
-        func: Any,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        metadata: bytes,
-        owner: Owner,
-        label: str | None = None,
-    ) -> MessageFuture:
-        """Send a call to the task scheduler, once the results among its arguments are there.
-
-        Parameters
-        ----------
-        metadata : bytes
-            What the scheduler is to know of it.
-
-        Raises
-        ------
-        MessageTooLarge
-            As it is, without those results, it is larger than `max_message_size`.
-        """
-        results: list[Future[Any]] = []
-        content, buffers = pack_call(func, args, kwargs, self._functions, results)
-        check_size(buffers, self.max_message_size, func, "Client.max_message_size")
-        if self.host is not None:
-            metadata = encode({**decode(metadata), **self._lineage()})
-        header = self.session.header("apply_request")
-        task = MessageFuture(header, label=owner.label if label is None else label, owner=owner)
-        task.canceller = self
-        before = self.late.needed_by(metadata)
-        if results or before:
-            call = self.late.call(content, buffers, func, results)
-            if before or call.failure() or not all(result.done() for result in results):
-                if self.host is not None:
-                    serve_meanwhile(task, self.host)
-                self.late.add(task, call, metadata, before)
-                self._record(task, owner)
-                return task
-            content, buffers = call.complete(self.max_message_size)
-        frames = self.session.frame(
-            header, content, metadata=metadata, buffers=buffers, compact=self._compact
-        )
-        self._send("task", (task,), (frames,), owner.track)
-        self._record(task, owner)
-        return task
-
-    def expect(self, task: MessageFuture) -> None:
-        """Expect a reply to something that is, or will be, sent otherwise."""
-        self._dispatcher.expect((task,))
-
-    def send_late(
-        self, task: MessageFuture, content: bytes, buffers: Sequence[Any], metadata: bytes
-    ) -> None:
-        """Send a call that was expected before."""
-        frames = self.session.frame(
-            task.header, content, metadata=metadata, buffers=buffers, compact=self._compact
-        )
-        with InterruptsHeld():
-            task.memory = self._connection.send("task", frames, task.owner.track)
-
-    def submit(
-        self,
-        channel: str,
-        msg_type: str,
-        content: bytes,
-        buffers: Sequence[Any],
-        metadata: dict[str, Any],
-        uuid: str = "",
-        track: bool = False,
-        before: Callable[[MessageFuture], None] | None = None,
-    ) -> MessageFuture:
-        """Send one request of a task; for who does without a view."""
-        header = self.session.header(msg_type)
-        task = MessageFuture(header, label=metadata.get("label"), engine_uuid=uuid)
-        task.canceller = self
-        task.engine_id = self.engines.id_of(uuid)
-        if before is not None:
-            before(task)
-        frames = self.session.frame(
-            header,
-            content,
-            metadata=encode({**metadata, "count_output": True, **self._lineage()}),
-            buffers=buffers,
-            compact=self._compact and uuid not in self.engines.foreign,
-        )
-        if uuid:
-            frames.insert(0, uuid.encode())
-        self._send(channel, (task,), (frames,), track)
-        self.history.append(task.msg_id)
-        return task
-
-    def _lineage(self) -> dict[str, Any]:
-        """What is said of tasks that a task submits."""
-        return {} if self.host is None else self.host.lineage()
-
-    def _send(
-        self,
-        channel: str,
-        tasks: Sequence[MessageFuture],
-        messages: Sequence[list[Any]],
-        track: bool = False,
-    ) -> None:
-        if self.host is not None and channel in ("mux", "task"):
-            for task in tasks:
-                serve_meanwhile(task, self.host)
-        # expected before they are sent: the reply may be faster than we are
-        with InterruptsHeld():
-            self._dispatcher.expect(tasks)
-            try:
-                for task, frames in zip(tasks, messages, strict=True):
-                    task.memory = self._connection.send(channel, frames, track)
-            except BaseException:
-                self._dispatcher.withdraw(tasks)
-                raise
-
-    def _record(self, task: MessageFuture, owner: Owner) -> None:
-        self.history.append(task.msg_id)
-        owner.history.append(task.msg_id)

@@ -16,7 +16,8 @@ class Metadata(dict[str, Any]):
         Aware; by the clocks of client, engine, engine and client.
     engine_id : int or None
     engine_uuid : str or None
-    follow, after : list or None
+    follow, after : list of str, dict, or None
+        Of a balanced task: the ids of the tasks that it depends on, or the dict of a `Dependency`.
     status : str or None
         ``ok``, ``error`` or ``aborted``; None as long as it has not ended.
     execute_input : str or None

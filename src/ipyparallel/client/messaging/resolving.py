@@ -87,6 +87,12 @@ def error_of(future: Future[Any]) -> BaseException | None:
         return e
 
 
+def outcome(future: Future[Any]) -> Any:
+    """What a task that has ended returned, or what it failed with."""
+    error = error_of(future)
+    return future.result() if error is None else error
+
+
 def resolve(future: Future[Any], result: Any = None, error: BaseException | None = None) -> bool:
     """Give a future its result, or its error, unless it has one, or was cancelled.
 

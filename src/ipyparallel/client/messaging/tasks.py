@@ -11,10 +11,11 @@ from typing import Any
 
 import zmq
 
-from ...protocol.messages import Header, ReplyMetadata
+from ...protocol.messages import Header, ReplyMetadata, decode_task_metadata
 from ...protocol.session import parse_date
+from .cancel_requests import Cancelling
 from .cancellation import Cancellation
-from .cancelling import Canceller, Cancelling, cancel
+from .cancelling import Canceller, cancel
 from .metadata import Metadata
 from .recording import StreamText
 from .resolving import SafeFuture, is_done, resolve
@@ -48,6 +49,8 @@ class MessageFuture(SafeFuture):
     #: Whether it still waits here for its arguments, and whether it has ended so; see `late`.
     unsent = False
     never_sent = False
+    #: What the scheduler was told of it, if it has it; encoded.
+    flags: bytes | None = None
     #: What became of it if no reply has told that.
     _ended = ""
 
@@ -129,6 +132,9 @@ class MessageFuture(SafeFuture):
             engine_uuid=self.engine_uuid or None,
             engine_id=self.engine_id,
         )
+        if self.flags is not None:
+            told = decode_task_metadata(self.flags)
+            made.update(after=told.after, follow=told.follow)
         with _output_lock:  # the I/O thread makes it, too, and what it records is to be found
             if self._metadata is None:
                 self._metadata = made

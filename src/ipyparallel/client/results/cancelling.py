@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ...error import TaskAborted, TaskCancelled
 from ..messaging.cancellation import Cancellation
 from ..messaging.cancelling import cancel
@@ -73,3 +75,15 @@ class CancellableResult(SafeFuture):
         if self.done():
             raise RuntimeError("Cannot abort: all tasks have ended.")
         return cancel(self._children, error=TaskAborted)
+
+
+def cancel_together(
+    results: Iterable[CancellableResult], others: Iterable[MessageFuture] = ()
+) -> Cancellation:
+    """Cancel many results, and other tasks, by one request; see `CancellableResult.cancel`."""
+    results = list(results)
+    tasks = [child for result in results for child in result._children]
+    cancellation = cancel([*tasks, *others])
+    for result in results:
+        result._note_cancelled()
+    return cancellation

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import (
     ALL_COMPLETED,
     FIRST_COMPLETED,
     FIRST_EXCEPTION,
-    Future,
 )
 from concurrent.futures import wait as wait_for_futures
 from typing import TYPE_CHECKING, Any
@@ -18,11 +16,12 @@ from ...error import IPythonError, RemoteError, TaskCancelled, compose_exception
 from ..display import LiveOutput, display_outputs
 from ..display.waiting import announced, wait_for_output
 from ..messaging.interrupts import InterruptsHeld
-from ..messaging.resolving import error_of, resolve
+from ..messaging.resolving import error_of, outcome, resolve
 from ..messaging.serving import serve_meanwhile
 from ..messaging.tasks import MessageFuture
 from ..waiting import deadline_after, time_left
 from .cancelling import CancellableResult
+from .completion import Completion
 from .iteration import InTurnResult
 from .waits import WaitableResult
 
@@ -84,7 +83,7 @@ class AsyncResult(CancellableResult, WaitableResult, InTurnResult):
         self._chunk_sizes = chunk_sizes
         if not self._children:
             self.set_result(self._join([]))
-        completion = _Completion(self)
+        completion = Completion(self)
         with InterruptsHeld():
             for child in self._children:
                 child.add_done_callback(completion)
@@ -309,30 +308,6 @@ class AsyncResult(CancellableResult, WaitableResult, InTurnResult):
         yield outcome(child)
 
 
-class _Completion:
-    """Completes a result when the last of its tasks has ended.
-
-    Lets go of it then: a task and the result that refer to each other would stay in memory until
-    the next search for cycles.
-    """
-
-    __slots__ = ("_left", "_lock", "_result")
-
-    def __init__(self, result: AsyncResult) -> None:
-        self._result: AsyncResult | None = result
-        self._left = len(result._children)
-        self._lock = threading.Lock()
-
-    def __call__(self, child: Future[Any]) -> None:
-        with self._lock:
-            self._left -= 1
-            if self._left:
-                return
-        result, self._result = self._result, None
-        assert result is not None
-        result._complete()
-
-
 def _task(client: Client | None, child: MessageFuture | str) -> MessageFuture:
     if isinstance(child, MessageFuture):
         return child
@@ -344,9 +319,3 @@ def _task(client: Client | None, child: MessageFuture | str) -> MessageFuture:
 
 def _is_cancellation(error: BaseException) -> bool:
     return isinstance(error, TaskCancelled) and not isinstance(error, RemoteError)
-
-
-def outcome(child: MessageFuture) -> Any:
-    """What a task that has ended returned, or what it failed with."""
-    error = error_of(child)
-    return child.result() if error is None else error

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED
 from concurrent.futures import wait as wait_for_futures
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..messaging.resolving import error_of, is_done
 from ..messaging.tasks import MessageFuture
 from ..waiting import deadline_after, show_progress, time_left
 from .info import TaskInfo
 
+if TYPE_CHECKING:
+    from ..client import Client
+
 
 class WaitableResult(TaskInfo):
     """The part of `AsyncResult` that waits: for results, for output, for memory to be sent."""
 
     _fname: str
+    _client: Client | None
 
     def split(self) -> tuple[Any, ...]:
         """See `AsyncResult`."""
@@ -42,6 +46,8 @@ class WaitableResult(TaskInfo):
             parts = dict(zip(self._children, self.split(), strict=True))
             ended = {parts[child] for child in done}
             return ended, set(parts.values()) - ended
+        if self._client is not None and not self.done():
+            self._client._messenger.check_process()
         return is_done(self, _seconds(timeout))
 
     def _wait_for_tasks(

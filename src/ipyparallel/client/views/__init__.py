@@ -4,6 +4,6 @@ from .balanced import LoadBalancedView
 from .base import View
 from .direct import DirectView
 from .executor import ViewExecutor
-from .lazy_map import LazyMapIterator
+from .lazy_iterator import LazyMapIterator
 
 __all__ = ["DirectView", "LazyMapIterator", "LoadBalancedView", "View", "ViewExecutor"]

@@ -12,9 +12,11 @@ from ..partition import Block, partition_named
 from ..remotefunction import getname
 from ..results import AsyncResult
 from .base import View
-from .feeding import abort
+from .feeding import abort_unwanted
 from .growing import GrowingMapResult
-from .lazy_map import LazyMap, LazyMapIterator, check_chunksize, check_outstanding
+from .lazy_iterator import LazyMapIterator
+from .lazy_map import LazyMap
+from .map_options import check_chunksize, check_outstanding
 from .task_flags import TaskFlags
 
 
@@ -26,7 +28,7 @@ class LoadBalancedView(TaskFlags, View):
 
     Attributes
     ----------
-    targets : list of int or None
+    targets : list of int, slice, or None
         The engines that may be chosen; None for all, now and later.
     after : dependency or None
         Tasks that must have ended before a task may begin: a message id, an `AsyncResult`, a
@@ -239,6 +241,6 @@ class LoadBalancedView(TaskFlags, View):
                 children.append(self._submit(call, part, label=label))
         except BaseException:
             # nobody will get hold of those
-            abort(self, [child.msg_id for child in children])
+            abort_unwanted(self, [child.msg_id for child in children])
             raise
         return children

@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from concurrent.futures import wait as wait_for_futures
 from typing import TYPE_CHECKING, Any
 
+from ..results import AsyncResult, cancel_together
 from ..waiting import deadline_after, time_left
-from .lazy_map import LazyMap, LazyMapIterator, check_chunksize
+from .lazy_iterator import LazyMapIterator
+from .lazy_map import LazyMap
+from .map_options import check_chunksize
 
 if TYPE_CHECKING:
-    from ..results import AsyncResult
     from .base import View
 
 
@@ -38,7 +40,7 @@ class ViewExecutor(Executor):
         self._max_workers = len(view)
         self._lock = threading.Lock()
         self._is_shut_down = False
-        self._pending: set[Future[Any]] = set()
+        self._pending: set[AsyncResult] = set()
         #: Each lives as long as it has something to submit, or to wait for.
         self._maps: weakref.WeakSet[LazyMap] = weakref.WeakSet()
 
@@ -143,20 +145,18 @@ class ViewExecutor(Executor):
         wait : bool
             Whether to wait until all calls have ended, those of all inputs of `map` included.
         cancel_futures : bool
-            Whether to cancel what has not ended.
+            Whether to cancel what has not ended; calls that run are interrupted. Iterating over
+            the results of `map` ends with a CancelledError then.
         """
         with self._lock:
             self._is_shut_down = True
             pending = list(self._pending)
             maps = list(self._maps)
-        for lazy_map in maps:
-            if cancel_futures:
-                lazy_map.cancel()
-            else:
-                lazy_map.lift()
         if cancel_futures:
-            for future in pending:
-                future.cancel()
+            cancel_together(pending, [task for lazy_map in maps for task in lazy_map.call_off()])
+        else:
+            for lazy_map in maps:
+                lazy_map.lift()
         if wait:
             for lazy_map in maps:
                 lazy_map.wait_for_all()

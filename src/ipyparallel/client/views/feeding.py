@@ -121,7 +121,7 @@ class Feeder:
         del self._submit_next, self._has_room, self._at_end
 
 
-def abort(view: View, msg_ids: list[str]) -> None:
+def abort_unwanted(view: View, msg_ids: list[str]) -> None:
     """Have tasks not run whose results nobody wants any more, if there is anybody to tell."""
     if msg_ids:
         with suppress(IPythonError, OSError):

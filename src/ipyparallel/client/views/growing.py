@@ -17,7 +17,7 @@ from ..partition import Block
 from ..results import AsyncMapResult, Cancellation
 from ..results.iteration import InTurn, ended
 from .chunks import ChunkSizes
-from .feeding import Feeder, abort, seconds_on_engine
+from .feeding import Feeder, abort_unwanted, seconds_on_engine
 
 if TYPE_CHECKING:
     from .balanced import LoadBalancedView
@@ -160,7 +160,7 @@ class GrowingMapResult(AsyncMapResult):
         self._complete()
 
     def _abort_pending(self) -> None:
-        abort(self._view, [task.msg_id for task in self._tasks if not task.done()])
+        abort_unwanted(self._view, [task.msg_id for task in self._tasks if not task.done()])
 
     # ---- the end, in the thread that reads replies
 

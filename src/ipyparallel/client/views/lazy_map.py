@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_futures
-from contextlib import suppress
 from itertools import islice
-from operator import index
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from ...serialize.calls import MapCall
-from ..messaging.interrupts import InterruptsHeld
 from ..messaging.tasks import MessageFuture
-from ..waiting import deadline_after, time_left
 from .chunks import ChunkSizes
-from .feeding import Feeder, Signal, abort, seconds_on_engine
+from .feeding import Feeder, Signal, abort_unwanted, seconds_on_engine
 
 if TYPE_CHECKING:
     from .balanced import LoadBalancedView
@@ -30,28 +24,6 @@ FEWEST, MOST = 2, 16
 
 #: ... and between that, as many as keep it busy for so many seconds.
 AHEAD = 0.05
-
-
-def check_chunksize(chunksize: Any) -> int | str:
-    """How many elements one task gets: a positive number, or ``'auto'``."""
-    if chunksize is None:
-        return 1
-    if isinstance(chunksize, str) and chunksize == "auto":
-        return chunksize
-    if isinstance(chunksize, bool) or not hasattr(chunksize, "__index__") or index(chunksize) < 1:
-        raise ValueError(f"chunksize must be a positive number or 'auto', not {chunksize!r}")
-    return index(chunksize)
-
-
-def check_outstanding(number: Any) -> int | None:
-    """How many tasks may be outstanding; None for ``'auto'``."""
-    if number is None or (isinstance(number, str) and number == "auto"):
-        return None
-    if isinstance(number, bool) or not hasattr(number, "__index__") or index(number) < 0:
-        raise ValueError(
-            f"max_outstanding must be 'auto', 0 (no limit) or a positive number, not {number!r}"
-        )
-    return index(number)
 
 
 class LazyMap:
@@ -106,6 +78,12 @@ class LazyMap:
         self._submitted = 0
         self._taken = 0
         self._forgets = False
+        #: Whether nothing more is taken; whether it was called off, and before all was submitted.
+        self._ended = False
+        self._called_off = False
+        self._is_cut = False
+        #: Held while a task is submitted; after `stop`, none will be once this is free.
+        self._submitting = threading.RLock()
         #: Set when nothing will be submitted any more.
         self.all_submitted = threading.Event()
         #: What the input has raised, or the submission of what it gave.
@@ -133,8 +111,10 @@ class LazyMap:
                 rows.append(row)
         except BaseException as e:  # noqa: BLE001  (raised when what came before is submitted)
             failure = e
-        if rows and not self._feeder.stopped:
-            self._submit(rows)
+        if rows:
+            with self._submitting:
+                if not self._feeder.stopped:
+                    self._submit(rows)
         if failure is not None:
             raise failure
         return len(rows) == size
@@ -162,7 +142,7 @@ class LazyMap:
         self._signal.tell()
         # the iterator may be dropped without anybody to cancel the rest
         self._feeder.wait(self._all_taken)
-        if self._feeder.stopped:
+        if self._feeder.stopped and not self._called_off:
             self._abort()
 
     def _all_taken(self) -> bool:
@@ -183,18 +163,24 @@ class LazyMap:
 
     def _is_ready(self) -> bool:
         """Whether there is something to take, or the end."""
-        if self._feeder.stopped:
+        if self._ended:
             return True
         try:
             self._awaited = task = self._line[0]
         except IndexError:
             self._awaited = None
             # a task may have come since
-            return bool(self._line) or (not self._has_more and self._all_taken())
+            return bool(self._line) or self._is_over()
         return task.done()
+
+    def _is_over(self) -> bool:
+        if self._is_cut:
+            return not self._pending
+        return not self._has_more and self._all_taken()
 
     def wait(self, timeout: float | None) -> bool:
         """Wait until `take` has something to say; whether it has, after so many seconds."""
+        self._view.client._messenger.check_process()
         return self._signal.wait(self._is_ready, timeout)
 
     def watch(self, wake: Callable[[], None]) -> bool:
@@ -203,7 +189,7 @@ class LazyMap:
 
     def take(self) -> MessageFuture | None:
         """The next task, which has ended; None at the end."""
-        if self._feeder.stopped or not self._line:
+        if self._ended or not self._line:
             return None
         task = self._line.popleft()
         self._taken += 1
@@ -239,7 +225,12 @@ class LazyMap:
     @property
     def stopped(self) -> bool:
         """Whether it was ended before its end."""
-        return self._feeder.stopped
+        return self._ended
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was called off before all was submitted."""
+        return self._is_cut
 
     def lift(self) -> None:
         """Submit all there is, whether results are taken or not."""
@@ -254,13 +245,31 @@ class LazyMap:
 
     def wait_for_all(self) -> None:
         """Wait until nothing more will be submitted, and all that was has ended."""
-        self.all_submitted.wait()
+        if self._feeder.stopped:
+            with self._submitting:  # but its thread may wait for input for ever
+                pass
+        else:
+            self.all_submitted.wait()
         wait_for_futures(list(self._pending.values()))
 
     def stop(self) -> None:
         """End it: nothing more is submitted or taken. Takes no lock: finalizers call this."""
+        self._ended = True
         self._feeder.stop()
         self._signal.tell()
+
+    def call_off(self) -> list[MessageFuture]:
+        """Submit nothing more; the tasks that have not ended, for the caller to cancel.
+
+        Results are given up to the first that is missing.
+        """
+        self._called_off = True
+        self._feeder.stop()
+        with self._submitting:
+            self._is_cut = self._has_more
+            pending = list(self._pending.values())
+        self._signal.tell()
+        return pending
 
     def cancel(self) -> None:
         """End it, and have what was submitted not run."""
@@ -268,7 +277,7 @@ class LazyMap:
         self._abort()
 
     def _abort(self) -> None:
-        abort(self._view, list(self._pending))
+        abort_unwanted(self._view, list(self._pending))
 
 
 class _Observation:
@@ -285,132 +294,3 @@ class _Observation:
         seconds = seconds_on_engine(task)
         if seconds is not None:
             self._sizes.observe(seconds, self._items)
-
-
-class LazyMapIterator(Iterator[Any], AsyncIterator[Any]):
-    """The results of `LoadBalancedView.imap`, one after the other, for ``for`` and ``async for``.
-
-    To be used by one thread at a time. After an error of one call, or Ctrl-C, `next` goes on with
-    the results after it. Leaving it as a context, or losing the last reference to it, cancels.
-
-    Attributes
-    ----------
-    progress : int
-        How many results were given so far.
-    """
-
-    def __init__(self, lazy_map: LazyMap, return_exceptions: bool = False) -> None:
-        self.progress = 0
-        self.map = lazy_map
-        self._runs_out = False
-        self._return_exceptions = return_exceptions
-        #: Results of the task that was taken last.
-        self._results: deque[Any] = deque()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.progress} results so far>"
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Any:
-        return self.next()
-
-    def next(self, timeout: float | None = None) -> Any:
-        """The next result.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds to wait; None or a negative number: for ever.
-
-        Raises
-        ------
-        TimeoutError
-            It is not there in time. It may be asked for again.
-        StopIteration
-            There is none.
-        """
-        deadline = deadline_after(timeout)
-        while not self._results:
-            if not self.map.wait(time_left(deadline)):
-                raise TimeoutError("Result not ready.")
-            with InterruptsHeld():  # what was taken is not to be lost
-                self._take()
-        return self._next_result()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Any:
-        try:
-            while not self._results:
-                await self._wait()
-                self._take()
-        except StopIteration:
-            raise StopAsyncIteration from None
-        return self._next_result()
-
-    async def _wait(self) -> None:
-        loop = asyncio.get_running_loop()
-        woken = asyncio.Event()
-
-        def wake() -> None:
-            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                loop.call_soon_threadsafe(woken.set)
-
-        while not self.map.watch(wake):
-            await woken.wait()
-            woken.clear()
-
-    def _take(self) -> None:
-        task = self.map.take()
-        if task is None:
-            self._end()
-        elif (error := _error_of(task)) is None:
-            result = task.result()
-            self._results.extend(result if self.map.in_chunks else (result,))
-        elif self._return_exceptions:
-            self._results.append(error)
-        else:
-            raise error
-
-    def _next_result(self) -> Any:
-        self.progress += 1
-        return self._results.popleft()
-
-    def _end(self) -> None:
-        """Raise what the input has raised, once; from then on it is just the end."""
-        failure, self.map.failure = self.map.failure, None
-        if failure is not None and not self.map.stopped:
-            raise failure
-        raise StopIteration
-
-    def run_out(self) -> None:
-        """Have all input taken, and all results forgotten; this is not used any more."""
-        self._runs_out = True
-        self.map.run_out()
-
-    def cancel(self) -> None:
-        """Take no more input, and have what was submitted not run; there are no more results."""
-        self._results.clear()
-        self.map.cancel()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.cancel()
-
-    def __del__(self) -> None:
-        if not self._runs_out:
-            self.map.stop()
-
-
-def _error_of(task: MessageFuture) -> BaseException | None:
-    return CancelledError() if task.cancelled() else task.exception()

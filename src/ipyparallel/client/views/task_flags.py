@@ -119,10 +119,12 @@ def name_of_exception(flag: str, kind: Any) -> str:
     )
 
 
-def check_targets(name: str, value: Any) -> list[int] | None:
-    """Ids of engines, or one; None for any engine."""
+def check_targets(name: str, value: Any) -> list[int] | slice | None:
+    """Ids of engines, one, or a slice of them; None for any engine."""
     if value is None or (isinstance(value, str) and value == "all"):
         return None
+    if isinstance(value, slice):
+        return value
     if isinstance(value, (list, tuple, range, set, frozenset)):
         return [check_int(f"each of the {name}", target) for target in value]
     return [check_int(f"{name}, unless ids of engines,", value)]
@@ -155,15 +157,15 @@ class TaskFlags(Flags):
     )
     _flag_names = (*Flags._flag_names, *_heeded_flags[1:])
 
-    #: How often a flag has changed, and whether one holds what can change by itself.
-    _changes = 0
+    #: Another object after each change of a flag; and whether one holds what can change by itself.
+    _change: object = None
     _depends = False
     #: The metadata of tasks as of the last call, and what it is right for.
     _encoded: tuple[Any, bytes] = (None, b"")
 
     def _flag_was_set(self) -> None:
-        self._changes += 1
-        self._depends = bool(self.after or self.follow)
+        self._change = object()  # a number that two threads raise at once would be the same
+        self._depends = self.after is not None or self.follow is not None
 
     def task_metadata(self, label: str | None = None) -> bytes:
         """What the scheduler is told about each task.
@@ -181,14 +183,16 @@ class TaskFlags(Flags):
         # needed for each call, so not made anew for each
         targets = self.targets
         state = (
-            self._changes,
+            self._change,
             self.client._messenger.engines.changes,
-            targets and tuple(targets),
+            tuple(targets) if isinstance(targets, list) else None,
             self.label if label is None else label,
         )
         known, encoded = self._encoded
         if known != state or self._depends:
-            encoded = encode(self._task_metadata(state[-1]))
+            new = encode(self._task_metadata(state[-1]))
+            # tasks keep it, and the ids in it may be many
+            encoded = encoded if new == encoded else new
             self._encoded = state, encoded
         return encoded
 
@@ -222,9 +226,13 @@ class TaskFlags(Flags):
             targets = [i for i, uuid in table.uuids.items() if uuid not in table.foreign]
         if not targets:
             return []
-        uuids = table.uuids
+        uuids, ids = table.uuids, table.ids
+        if isinstance(targets, slice):
+            targets = ids[targets]
+        # negative ones count from the end
+        chosen = [ids[i] if -len(ids) <= i < 0 else i for i in targets]
         # one that is gone is named all the same, so that the scheduler can tell
-        return [uuids.get(i, f"engine {i}") for i in targets]
+        return [uuids.get(i, f"engine {i}") for i in chosen]
 
     # ---- the pure scheduler
 

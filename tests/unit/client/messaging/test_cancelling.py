@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from ipyparallel.client.messaging import cancelling as module
+from ipyparallel.client.messaging import cancel_requests as module
+from ipyparallel.client.messaging.cancelling import cancel
 from ipyparallel.client.results import AsyncResult
 from ipyparallel.error import EngineError, RemoteError, TaskAborted, TaskCancelled
 
@@ -338,7 +339,7 @@ def test_a_client_that_is_closed_leaves_nothing_open(bench, failed):
 def test_nobody_waits_for_ever(bench, monkeypatch):
     monkeypatch.setattr(module, "PATIENCE", 0.01)
     balanced, direct = bench.balanced(), bench.direct()
-    done = module.cancel([balanced, direct])
+    done = cancel([balanced, direct])
     assert balanced.cancelled()
     assert direct.cancelled()
     assert (done.waiting, done.queued) == ((balanced.msg_id,), (direct.msg_id,))
