@@ -30,6 +30,6 @@ def register(name: str = "ipyparallel", make_default: bool = False) -> None:
     ImportError
         joblib is not installed.
     """
-    from .client.joblib_register import register as register_backend
+    from .client.joblib_backend.register import register as register_backend
 
     register_backend(None, name, make_default)

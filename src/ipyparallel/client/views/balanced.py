@@ -219,7 +219,7 @@ class LoadBalancedView(TaskFlags, View):
         self, name: str = "ipyparallel", make_default: bool = False
     ) -> None:
         """Have joblib run its tasks with this view; see `ipyparallel.register_joblib_backend`."""
-        from ..joblib_register import register
+        from ..joblib_backend.register import register
 
         register(self, name, make_default)
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .views.balanced import LoadBalancedView
+    from ..views.balanced import LoadBalancedView
 
 
 def register(view: LoadBalancedView | None, name: str, make_default: bool) -> None:
@@ -27,7 +27,7 @@ def register(view: LoadBalancedView | None, name: str, make_default: bool) -> No
             " `pip install joblib`, here and where the engines are",
             name="joblib",
         ) from None
-    from ._joblib import IPythonParallelBackend
+    from .backend import IPythonParallelBackend
 
     factory = IPythonParallelBackend if view is None else partial(IPythonParallelBackend, view)
     joblib.register_parallel_backend(name, factory, make_default=make_default)

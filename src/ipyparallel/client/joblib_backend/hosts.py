@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from ..error import KernelError
+from ...error import KernelError
 
 if TYPE_CHECKING:
-    from .client import Client
+    from ..client import Client
 
 #: The hosts of engines, by their ids, as far as they have answered.
 _hosts: WeakKeyDictionary[Client, dict[int, str]] = WeakKeyDictionary()

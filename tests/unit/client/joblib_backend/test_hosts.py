@@ -2,7 +2,7 @@
 
 from concurrent.futures import Future
 
-from ipyparallel.client.joblib_hosts import engines_by_host
+from ipyparallel.client.joblib_backend.hosts import engines_by_host
 from ipyparallel.error import EngineError
 
 

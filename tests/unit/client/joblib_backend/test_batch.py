@@ -6,8 +6,8 @@ import socket
 import joblib
 import pytest
 
-from ipyparallel.client import joblib_batch
-from ipyparallel.client.joblib_batch import limited_threads, run_batch
+from ipyparallel.client.joblib_backend import batch
+from ipyparallel.client.joblib_backend.batch import limited_threads, run_batch
 
 HERE = socket.gethostname()
 
@@ -15,7 +15,7 @@ HERE = socket.gethostname()
 @pytest.fixture(autouse=True)
 def many_cpus(monkeypatch):
     monkeypatch.setattr(joblib, "cpu_count", lambda: 12)
-    for name in (*joblib_batch._VARIABLES, joblib_batch._CPUS):
+    for name in (*batch._VARIABLES, batch._CPUS):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -1,0 +1,1 @@
+"""The backend of joblib: what `ipyparallel.register_joblib_backend` registers."""
