@@ -358,11 +358,6 @@ class Model:
         if terms.after is not None and terms.after.unreachable(completed, failed):
             return False
         follow = terms.follow
-        if follow is not None and (task.sent or task.job.allowed != terms.targets):
-            # where it may run was decided when enough of them had ended
-            return any(
-                uuid in self.engines and self.is_able(task, uuid) for uuid in task.job.allowed
-            )
         if follow is not None:
             if follow.unreachable(completed, failed) or not follow <= set(self.tasks):
                 return False
