@@ -365,11 +365,38 @@ def test_shutdown_cancels_all_at_once(
     monkeypatch.setattr(
         client._messenger, "cancel", lambda *a, **kw: requests.append(a) or cancel(*a, **kw)
     )
-    executor.shutdown(cancel_futures=True)
+    executor.shutdown(wait=False, cancel_futures=True)
     assert len(requests) == 1
-    assert all(future.cancelled() for future in pending)
+    # whichever had begun, of these or of the map, go on
+    assert sum(not future.cancelled() for future in pending) <= len(client)
+    go.touch()
     with pytest.raises(futures.CancelledError):
-        next(results)
+        list(results)
+
+
+def begin_and_wait(begun: str, go: str) -> str:
+    import os
+    import time
+
+    open(begun, "w").close()
+    while not os.path.exists(go):
+        time.sleep(0.01)
+    return "ended"
+
+
+def test_what_runs_ends_as_it_would(
+    client: ipp.Client, executor: ipp.ViewExecutor, go: Path, tmp_path: Path
+) -> None:
+    begun = [tmp_path / f"begun-{i}" for i in range(len(client))]
+    running = [executor.submit(begin_and_wait, str(path), str(go)) for path in begun]
+    while not all(path.exists() for path in begun):
+        time.sleep(0.01)
+    waiting = [executor.submit(abs, -1) for _ in range(5)]
+    executor.shutdown(wait=False, cancel_futures=True)
+    assert [future.cancelled() for future in running] == [False, False]
+    assert all(future.cancelled() for future in waiting)
+    go.touch()
+    assert [future.result(30) for future in running] == ["ended", "ended"]
 
 
 def test_a_map_that_is_cancelled_does_not_seem_to_end(executor: ipp.ViewExecutor) -> None:

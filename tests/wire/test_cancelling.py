@@ -121,7 +121,7 @@ def test_the_engine_of_a_task_is_asked_and_what_it_says_is_told(
     request = ask(bench, task, [msg_id])
     asked = bench.raw.read(fake.control)
     assert asked.header.msg_type == "cancel_request"
-    assert asked.content() == {"msg_ids": [msg_id], "silently": True}
+    assert asked.content() == {"msg_ids": [msg_id], "silently": True, "interrupt": True}
     assert not task.poll(0), "answered before the engine has"
     tell(bench, fake, {"outcomes": {msg_id: "running", "another": "queued"}})
     assert answer_to(bench, task, request)["outcomes"] == {msg_id: "running"}

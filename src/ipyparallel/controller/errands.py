@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from ..protocol.messages import CancelRequest
 from ..protocol.session import Message
 from ..scheduling.state import msg_id_of
 from . import link
@@ -27,7 +28,7 @@ class RecallReply(msgspec.Struct):
 class CancelOutcomes(msgspec.Struct):
     """An engine's answer to a ``cancel_request``: where each task was; see `CancelReply`."""
 
-    outcomes: dict[str, Literal["queued", "running", "finished"]] = {}
+    outcomes: dict[str, Literal["queued", "running", "spared", "finished"]] = {}
 
 
 class Refusable(msgspec.Struct):
@@ -82,8 +83,9 @@ class Errands:
             case link.RecallTasks(uuid):
                 # it knows of no such thing, and keeps what it has
                 self._tell(link.TasksReturned(uuid, []))
-            case link.CancelTasks(uuid, sendings) if native:
-                self._ask(uuid, "cancel_request", {"msg_ids": sendings, "silently": True})
+            case link.CancelTasks(uuid, sendings, interrupt) if native:
+                request = CancelRequest(sendings, silently=True, interrupt=interrupt)
+                self._ask(uuid, "cancel_request", request)
             case link.CancelTasks(uuid, sendings):
                 # It can only be asked not to begin them, and answers the tasks themselves.
                 msg_ids = [msg_id_of(sending) for sending in sendings]

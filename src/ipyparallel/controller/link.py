@@ -73,6 +73,8 @@ class CancelTasks(msgspec.Struct, tag=True):
 
     uuid: str
     sendings: list[str]
+    #: Whether to interrupt that one.
+    interrupt: bool = True
 
 
 class ReplaceEngine(msgspec.Struct, tag=True):

@@ -194,7 +194,8 @@ class SchedulerLoop:
             self._log.warning("Refused a cancel_request: %s", e)
             self._reply(message, "cancel_reply", describe_exception(e))
         else:
-            self._machine.cancel(request.msg_ids, message, time.monotonic())
+            now = time.monotonic()
+            self._machine.cancel(request.msg_ids, message, now, request.interrupt)
 
     def _on_engine(self, frames: list[Any]) -> None:
         try:
@@ -305,7 +306,7 @@ class SchedulerLoop:
 
     def _cancel(self, command: Cancel) -> None:
         sendings = [job.sending for job in command.jobs]
-        self._tell(link.CancelTasks(command.engine.uuid, sendings))
+        self._tell(link.CancelTasks(command.engine.uuid, sendings, command.interrupt))
 
     def _replace(self, command: Replace) -> None:
         self._tell(link.ReplaceEngine(command.engine.uuid, command.reason))

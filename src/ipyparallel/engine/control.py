@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import zmq
@@ -36,7 +37,7 @@ class Main(Protocol):
         """Do not run these requests; None: none of those queued."""
 
     def cancel(
-        self, msg_ids: list[str], interrupt: Callable[[], None], silently: bool
+        self, msg_ids: list[str], interrupt: Callable[[], None] | None, silently: bool
     ) -> dict[str, str]:
         """Interrupt these requests if they run, or do not run them; where each of them is."""
 
@@ -209,9 +210,8 @@ class ControlThread:
 
     def _cancel(self, request: Request) -> None:
         content = request.message.read_content(CancelRequest)
-        outcomes = self._main.cancel(
-            content.msg_ids, lambda: self._kill(signal.SIGINT), content.silently
-        )
+        interrupt = partial(self._kill, signal.SIGINT) if content.interrupt else None
+        outcomes = self._main.cancel(content.msg_ids, interrupt, content.silently)
         request.reply({"status": "ok", "outcomes": outcomes})
 
     def _clear(self, request: Request) -> None:

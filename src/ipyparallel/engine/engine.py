@@ -348,7 +348,7 @@ class Engine:
             self._requests.ledger.abort(msg_ids)
 
     def cancel(
-        self, msg_ids: list[str], interrupt: Callable[[], None], silently: bool
+        self, msg_ids: list[str], interrupt: Callable[[], None] | None, silently: bool
     ) -> dict[str, str]:
         """Interrupt these requests, or do not run them; where each is."""
         return self._requests.ledger.cancel(msg_ids, interrupt, silently)

@@ -115,26 +115,32 @@ class Ledger:
     # ---- any thread
 
     def cancel(
-        self, msg_ids: Iterable[str], interrupt: Callable[[], None], silently: bool = False
+        self,
+        msg_ids: Iterable[str],
+        interrupt: Callable[[], None] | None,
+        silently: bool = False,
     ) -> dict[str, str]:
         """Interrupt these requests if they run, and do not run them if they have not begun.
 
         Parameters
         ----------
-        interrupt : callable
-            Sends the main thread a SIGINT.
+        interrupt : callable, optional
+            Sends the main thread a SIGINT; without it, those that run are left alone.
         silently : bool
             Whether those that have not begun are taken back, instead of answered as aborted.
 
         Returns
         -------
         dict
-            Where each of them is: ``running``, ``queued`` or ``finished``.
+            Where each of them is: ``running``, ``queued`` or ``finished``; or ``spared``.
         """
         outcomes = {}
         with self._lock:
             begun = set(self._begun)
             for msg_id in msg_ids:
+                if msg_id in self._running and interrupt is None:
+                    outcomes[msg_id] = "spared"
+                    continue
                 if msg_id in self._running:
                     self.cancelled.add(msg_id)
                     outcomes[msg_id] = "running"
@@ -148,7 +154,11 @@ class Ledger:
                 else:
                     self._abort((msg_id,))
             now = time.monotonic()
-            if "running" in outcomes.values() and now - self._signalled > _RESEND:
+            if (
+                interrupt is not None
+                and "running" in outcomes.values()
+                and now - self._signalled > _RESEND
+            ):
                 self._signalled = now
                 interrupt()
         return outcomes

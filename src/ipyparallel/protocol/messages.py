@@ -182,13 +182,16 @@ class CancelRequest(msgspec.Struct):
     msg_ids: list[str]
     #: Whether an engine is not to answer those that it has not begun: the sender has them back.
     silently: bool = False
+    #: Whether those that run are interrupted; else they are ``spared``.
+    interrupt: bool = True
 
 
 class CancelReply(msgspec.Struct):
     """*Extension.* Where each of the tasks was when it was cancelled.
 
     ``waiting`` for an engine or for other tasks; ``queued`` on its engine, which will not begin it;
-    ``running``: it is interrupted; ``finished`` (or not known): nothing was done.
+    ``running``: it is interrupted; ``spared``: it runs, and was not to be interrupted; ``finished``
+    (or not known): nothing was done.
     """
 
     outcomes: dict[str, str]

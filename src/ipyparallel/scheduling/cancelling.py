@@ -9,6 +9,9 @@ from .commands import Answer
 #: Where a task was when it was cancelled.
 WAITING, QUEUED, RUNNING, FINISHED = "waiting", "queued", "running", "finished"
 
+#: Where it was when it was to be cancelled only if it did not run yet: it does.
+SPARED = "spared"
+
 
 class _Request:
     __slots__ = ("left", "outcomes", "payload")

@@ -26,6 +26,8 @@ class Cancel(NamedTuple):
 
     engine: Engine
     jobs: tuple[Job, ...]
+    #: Whether to interrupt that one.
+    interrupt: bool = True
 
 
 class Replace(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any
 from ..error import engine_died
 from . import prefetch, reasons
 from .books import Books
-from .cancelling import FINISHED, QUEUED, RUNNING, WAITING, Cancellations
+from .cancelling import FINISHED, QUEUED, RUNNING, SPARED, WAITING, Cancellations
 from .commands import Cancel, Deliver, Recall, Replace
 from .policies.protocol import Policy
 from .state import Engine, Job
@@ -131,13 +131,17 @@ class TaskMachine(Books):
         if self._board.keeping:
             self._settle(now)
 
-    def cancel(self, msg_ids: Iterable[str], request: Any, now: float) -> None:
+    def cancel(
+        self, msg_ids: Iterable[str], request: Any, now: float, interrupt: bool = True
+    ) -> None:
         """A client does not want these tasks any more.
 
         Parameters
         ----------
         request : object
             Comes back with the `Answer`.
+        interrupt : bool
+            Whether those that run are to be interrupted.
         """
         known: dict[str, str] = {}
         asked: dict[Engine, list[Job]] = {}
@@ -157,7 +161,7 @@ class TaskMachine(Books):
         if answer is not None:
             self._commands.append(answer)
         for engine, jobs in asked.items():
-            self._commands.append(Cancel(engine, tuple(jobs)))
+            self._commands.append(Cancel(engine, tuple(jobs), interrupt))
         self._draw_consequences(now)
         self._settle(now)
 
@@ -272,6 +276,8 @@ class TaskMachine(Books):
                     # it seemed to run too long, and had not begun: the engine does something else
                     job.avoided |= {uuid}
                     self._admit((job,), now)
+            elif outcome == SPARED:
+                job.cancelled = False
             # one that has finished is about to say so
             self._commands += self._cancellations.note(job.msg_id, outcome)
         self._draw_consequences(now)

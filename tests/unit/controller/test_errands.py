@@ -4,6 +4,7 @@ import pytest
 
 from ipyparallel.controller import link
 from ipyparallel.controller.errands import Errands
+from ipyparallel.protocol.messages import CancelRequest
 from ipyparallel.protocol.session import Session
 
 
@@ -35,7 +36,7 @@ def office():
         (link.RecallTasks("e", ["a"]), ("e", "recall_request", {"msg_ids": ["a"]})),
         (
             link.CancelTasks("e", ["a", "b#2"]),
-            ("e", "cancel_request", {"msg_ids": ["a", "b#2"], "silently": True}),
+            ("e", "cancel_request", CancelRequest(["a", "b#2"], silently=True)),
         ),
         (link.ReplaceEngine("e", "why"), ("e", "replace_request", {"reason": "why"})),
     ],

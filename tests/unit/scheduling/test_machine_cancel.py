@@ -2,6 +2,7 @@
 
 import pytest
 
+from ipyparallel.scheduling.commands import Cancel
 from ipyparallel.scheduling.machine import Verdict
 from support.machine_driver import Driver
 
@@ -151,3 +152,17 @@ def test_very_many_are_cancelled_and_nothing_is_left():
     assert commands[-1].count("=w") == len(ids) - 1
     assert list(driver.machine.jobs) == ["0", "last"]
     assert driver.finish("a", "0") == ["0=ok", "last>a"]
+
+
+def test_what_runs_is_spared_if_it_is_not_to_be_interrupted():
+    driver = Driver(hwm=1, engines="a")
+    driver.submit("12", retries=1)
+    driver.machine.cancel("12", "q", 0.0, interrupt=False)
+    commands = driver.machine.take()
+    (cancel,) = [command for command in commands if isinstance(command, Cancel)]
+    assert not cancel.interrupt
+    driver.machine.cancelled("a", {"1": "spared"}, 0.0)
+    (answer,) = driver.machine.take()
+    assert answer.outcomes == {"1": "spared", "2": "waiting"}
+    # it is as it was: a failure is not its end
+    assert not driver.machine.jobs["1"].cancelled

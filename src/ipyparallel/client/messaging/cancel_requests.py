@@ -29,6 +29,9 @@ PATIENCE = 5.0
 #: How many tasks more they may have to look for in a second.
 _PACE = 5_000
 
+#: What may be said of a task.
+_SAID = (*PLACES, "spared")
+
 #: In the place of an engine's uuid.
 _SCHEDULER = ""
 
@@ -48,12 +51,19 @@ class Cancelling:
         What the tasks fail with: TaskCancelled makes them cancelled futures, too.
     result : MessageFuture
         Gets the `Cancellation`.
+    interrupt : bool
+        Whether those that run are cancelled, too.
     """
 
     def __init__(
-        self, messenger: Messenger, error: type[TaskAborted], result: MessageFuture
+        self,
+        messenger: Messenger,
+        error: type[TaskAborted],
+        result: MessageFuture,
+        interrupt: bool = True,
     ) -> None:
         self.result = result
+        self._interrupt = interrupt
         self._messenger = messenger
         self._error = error
         self._places: dict[str, str] = {}
@@ -167,7 +177,8 @@ class Cancelling:
                 if (task := self._messenger.tasks.pending.get(msg_id)) is not None:
                     task.cancelling = self
         try:
-            request = self._messenger.request(channel, msg_type, CancelRequest(ids), uuid)
+            content = CancelRequest(ids, interrupt=self._interrupt)
+            request = self._messenger.request(channel, msg_type, content, uuid)
         except (ControllerLost, OSError):
             self._answer(ids, {}, "finished")  # they have failed, as everything has
             return
@@ -190,9 +201,11 @@ class Cancelling:
             otherwise = "finished"
         else:
             if isinstance(content, dict) and isinstance(content.get("outcomes"), dict):
-                outcomes = {i: p for i, p in content["outcomes"].items() if p in PLACES}
+                outcomes = {i: p for i, p in content["outcomes"].items() if p in _SAID}
         if uuid == _SCHEDULER:
             outcomes = {i: "unknown" if p == "finished" else p for i, p in outcomes.items()}
+        # it runs, and goes on: like one that is just ending
+        outcomes = {i: "finished" if p == "spared" else p for i, p in outcomes.items()}
         self._answer(ids, outcomes, otherwise)
 
     def _answer(self, ids: list[str], outcomes: Mapping[str, Any], otherwise: str) -> None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 class Canceller(Protocol):
     """What cancels the tasks of a client: its messenger."""
 
-    def cancel(self, msg_ids: Iterable[str], error: type[TaskAborted] = ...) -> Cancelling:
+    def cancel(
+        self, msg_ids: Iterable[str], error: type[TaskAborted] = ..., *, interrupt: bool = ...
+    ) -> Cancelling:
         """Cancel, or abort, these tasks."""
 
     @property
@@ -26,7 +28,10 @@ class Canceller(Protocol):
 
 
 def cancel(
-    tasks: Sequence[MessageFuture], wait: bool = True, error: type[TaskAborted] = TaskCancelled
+    tasks: Sequence[MessageFuture],
+    wait: bool = True,
+    error: type[TaskAborted] = TaskCancelled,
+    interrupt: bool = True,
 ) -> Cancellation:
     """Cancel tasks, and say what became of them.
 
@@ -38,6 +43,8 @@ def cancel(
         Whether to wait for the answers. In callbacks nobody may wait.
     error : type
         What they fail with; see `Messenger.cancel`.
+    interrupt : bool
+        Whether those that run are cancelled, too.
     """
     by_client: dict[int, list[MessageFuture]] = {}
     for task in tasks:
@@ -46,7 +53,7 @@ def cancel(
     for group in by_client.values():
         canceller = group[0].canceller
         assert canceller is not None
-        cancelling = canceller.cancel([task.msg_id for task in group], error)
+        cancelling = canceller.cancel([task.msg_id for task in group], error, interrupt=interrupt)
         if wait and not canceller.in_io_thread and not _in_callback():
             cancelling.wait()
         else:

@@ -157,6 +157,7 @@ class Messenger(Submission):
         msg_ids: Iterable[str],
         error: type[TaskAborted] = TaskCancelled,
         engines: Sequence[str] | None = None,
+        interrupt: bool = True,
     ) -> Cancelling:
         """Cancel tasks wherever they are; returns at once.
 
@@ -168,9 +169,11 @@ class Messenger(Submission):
             What they fail with: TaskCancelled makes their futures cancelled ones.
         engines : sequence of str, optional
             Uuids of engines: only what these have is cancelled.
+        interrupt : bool
+            Whether those that run are cancelled, too.
         """
         result = MessageFuture(self.session.header("cancel_request"))
-        cancelling = Cancelling(self, error, result)
+        cancelling = Cancelling(self, error, result, interrupt)
         cancelling.begin(msg_ids, engines)
         return cancelling
 

@@ -78,12 +78,21 @@ class CancellableResult(SafeFuture):
 
 
 def cancel_together(
-    results: Iterable[CancellableResult], others: Iterable[MessageFuture] = ()
+    results: Iterable[CancellableResult],
+    others: Iterable[MessageFuture] = (),
+    *,
+    interrupt: bool = True,
 ) -> Cancellation:
-    """Cancel many results, and other tasks, by one request; see `CancellableResult.cancel`."""
+    """Cancel many results, and other tasks, by one request; see `CancellableResult.cancel`.
+
+    Parameters
+    ----------
+    interrupt : bool
+        Whether tasks that run are cancelled, too.
+    """
     results = list(results)
     tasks = [child for result in results for child in result._children]
-    cancellation = cancel([*tasks, *others])
+    cancellation = cancel([*tasks, *others], interrupt=interrupt)
     for result in results:
         result._note_cancelled()
     return cancellation

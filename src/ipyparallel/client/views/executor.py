@@ -145,7 +145,7 @@ class ViewExecutor(Executor):
         wait : bool
             Whether to wait until all calls have ended, those of all inputs of `map` included.
         cancel_futures : bool
-            Whether to cancel what has not ended; calls that run are interrupted. Iterating over
+            Whether to cancel what has not begun; calls that run end as they would. Iterating over
             the results of `map` ends with a CancelledError then.
         """
         with self._lock:
@@ -153,7 +153,8 @@ class ViewExecutor(Executor):
             pending = list(self._pending)
             maps = list(self._maps)
         if cancel_futures:
-            cancel_together(pending, [task for lazy_map in maps for task in lazy_map.call_off()])
+            tasks = [task for lazy_map in maps for task in lazy_map.call_off()]
+            cancel_together(pending, tasks, interrupt=False)
         else:
             for lazy_map in maps:
                 lazy_map.lift()
