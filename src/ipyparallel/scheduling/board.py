@@ -163,12 +163,20 @@ class Board:
         line.engines.add(engine)
         engine.lines[line] = None
 
-    def discard(self, job: Job) -> None:
-        """A job waits no more."""
+    def discard(self, job: Job) -> list[Engine]:
+        """A job waits no more.
+
+        Returns
+        -------
+        list of Engine
+            Those with resources that it may have kept from others; see `next_for`.
+        """
         line = job.line
-        if line is not None:
-            line.discard(job)
-            self._tidy(line)
+        if line is None:
+            return []
+        line.discard(job)
+        self._tidy(line)
+        return sorted(line.engines, key=_by_number) if line.resources else []
 
     def _tidy(self, line: Line) -> None:
         """Forget a line in which nobody stands."""
@@ -221,6 +229,10 @@ class Board:
                 return job
             kept |= names
         return None
+
+
+def _by_number(engine: Engine) -> int:
+    return engine.number
 
 
 def _has(resources: dict[str, float], amounts: Amounts) -> bool:

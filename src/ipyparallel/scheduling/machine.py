@@ -171,6 +171,7 @@ class TaskMachine:
         """
         known: dict[str, str] = {}
         asked: dict[Engine, list[Job]] = {}
+        freed: list[Engine] = []
         for msg_id in dict.fromkeys(msg_ids):
             job = self.jobs.get(msg_id)
             if job is None:
@@ -180,7 +181,7 @@ class TaskMachine:
                 asked.setdefault(job.engine, []).append(job)
             else:
                 known[msg_id] = WAITING
-                self._board.discard(job)
+                freed += self._board.discard(job)
                 self._abort(job)
         ids = [job.msg_id for jobs in asked.values() for job in jobs]
         answer = self._cancellations.begin(request, known, ids)
@@ -188,6 +189,7 @@ class TaskMachine:
             self._commands.append(answer)
         for engine, jobs in asked.items():
             self._commands.append(Cancel(engine, tuple(jobs)))
+        self._feed_all(freed, now)
         self._draw_consequences(now)
 
     # ---- engines answer
@@ -336,14 +338,16 @@ class TaskMachine:
 
     def tick(self, now: float) -> None:
         """Some time has passed: see what is overdue, and what waits behind a long task."""
+        freed: list[Engine] = []
         for job in self._timers.pop_due(now):
             if job.engine is not None and job.begun:
                 self._ran_too_long(job, job.engine, now)
             elif job.engine is not None:
                 self._expire(job, job.engine, now)
             else:
-                self._board.discard(job)
+                freed += self._board.discard(job)
                 self._fail(job, reasons.waited_too_long(job))
+        self._feed_all(freed, now)
         self._admit(self._board.give_up(now), now)
         self._recall(now)
 
@@ -444,6 +448,10 @@ class TaskMachine:
         if self._timed:
             self._watch(engine, now)
 
+    def _feed_all(self, engines: Iterable[Engine], now: float) -> None:
+        for engine in dict.fromkeys(engines):
+            self._feed(engine, now)
+
     def _dispatch(self, engine: Engine, job: Job, now: float) -> None:
         if job.phase is not Phase.WAITING or job.engine is not None:
             raise RuntimeError(f"{job} cannot be sent")
@@ -531,8 +539,9 @@ class TaskMachine:
                 if error is not None:
                     self._fail(job, error)
                 else:
-                    self._board.discard(job)
+                    freed = self._board.discard(job)
                     self._stand(job, now)
+                    self._feed_all(freed, now)
 
 
 def _is_beneath_others(job: Job, engine: Engine) -> bool:

@@ -193,3 +193,18 @@ def test_what_was_queued_on_an_engine_that_is_replaced_was_not_running(machine):
     machine.take()
     machine.engine_left("e", "", 4.0)
     assert said(machine) == [f"1!{TaskTimeout.__name__}", {"2": "queued"}, "2 aborted"]
+
+
+@pytest.mark.parametrize("how", ["cancel", "expire"])
+def test_one_that_does_not_wait_any_more_keeps_nothing_from_others(how):
+    machine = TaskMachine(LeastLoad(), hwm=0)
+    machine.engine_joined("e", 0, 0.0, {"gpu": 2})
+    submit(machine, "1", resources=(("gpu", 1),))
+    submit(machine, "2", resources=(("gpu", 2),), timeout=1.0)
+    submit(machine, "3", resources=(("gpu", 1),))
+    assert said(machine) == ["1>e"]
+    if how == "cancel":
+        machine.cancel(["2"], "request", 0.0)
+    else:
+        machine.tick(1.0)
+    assert "3>e" in said(machine)
