@@ -148,8 +148,7 @@ class Board:
         return line
 
     def _line(self, job: Job) -> Line:
-        barred = job.avoided | job.unmet
-        key = (job.allowed, barred, job.terms.resources)
+        key = _key(job)
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = Line(*key)
@@ -177,6 +176,17 @@ class Board:
         line.discard(job)
         self._tidy(line)
         return sorted(line.engines, key=_by_number) if line.resources else []
+
+    def kept_by(self, job: Job) -> list[Engine]:
+        """Engines with room where a job that goes to another one may have kept from others what it
+        takes.
+        """
+        names = {name for name, _ in job.terms.resources}
+        engines: set[Engine] = set()
+        for key, line in self._lines.items():
+            if key != _key(job) and any(name in names for name, _ in line.resources):
+                engines |= line.engines
+        return sorted((e for e in engines if not e.full), key=_by_number)
 
     def _tidy(self, line: Line) -> None:
         """Forget a line in which nobody stands."""
@@ -229,6 +239,10 @@ class Board:
                 return job
             kept |= names
         return None
+
+
+def _key(job: Job) -> _Key:
+    return job.allowed, job.avoided | job.unmet, job.terms.resources
 
 
 def _by_number(engine: Engine) -> int:

@@ -441,12 +441,17 @@ class TaskMachine:
                 return
 
     def _feed(self, engine: Engine, now: float) -> None:
-        """Give an engine that has room what is to run next."""
-        self._board.changed(engine)
-        while not engine.full and (job := self._board.next_for(engine)) is not None:
-            self._dispatch(engine, job, now)
-        if self._timed:
-            self._watch(engine, now)
+        """Give an engine that has room what is to run next, and others what that kept from them."""
+        engines = {engine: None}
+        while engines:
+            engine, _ = engines.popitem()
+            self._board.changed(engine)
+            while not engine.full and (job := self._board.next_for(engine)) is not None:
+                self._dispatch(engine, job, now)
+                if job.terms.resources:
+                    engines.update(dict.fromkeys(self._board.kept_by(job)))
+            if self._timed:
+                self._watch(engine, now)
 
     def _feed_all(self, engines: Iterable[Engine], now: float) -> None:
         for engine in dict.fromkeys(engines):

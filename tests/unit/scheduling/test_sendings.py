@@ -208,3 +208,14 @@ def test_one_that_does_not_wait_any_more_keeps_nothing_from_others(how):
     else:
         machine.tick(1.0)
     assert "3>e" in said(machine)
+
+
+def test_one_that_goes_to_an_engine_keeps_nothing_on_another():
+    machine = TaskMachine(LeastLoad(), hwm=0)
+    for number, uuid in enumerate("ef"):
+        machine.engine_joined(uuid, number, 0.0, {"gpu": 2})
+    for msg_id, amount in (("1", 1), ("2", 1), ("3", 2), ("4", 1)):
+        submit(machine, msg_id, resources=(("gpu", amount),))
+    assert said(machine) == ["1>e", "2>f"]
+    machine.finished("e", "1", 0.1, "reply", 0.0)
+    assert said(machine) == ["Deliver", "3>e", "4>f"]
