@@ -193,3 +193,29 @@ def test_what_was_queued_on_an_engine_that_is_replaced_was_not_running(machine):
     machine.take()
     machine.engine_left("e", "", 4.0)
     assert said(machine) == [f"1!{TaskTimeout.__name__}", {"2": "queued"}, "2 aborted"]
+
+
+@pytest.mark.parametrize("how", ["cancel", "expire"])
+def test_one_that_does_not_wait_any_more_keeps_nothing_from_others(how):
+    machine = TaskMachine(LeastLoad(), hwm=0)
+    machine.engine_joined("e", 0, 0.0, {"gpu": 2})
+    submit(machine, "1", resources=(("gpu", 1),))
+    submit(machine, "2", resources=(("gpu", 2),), timeout=1.0)
+    submit(machine, "3", resources=(("gpu", 1),))
+    assert said(machine) == ["1>e"]
+    if how == "cancel":
+        machine.cancel(["2"], "request", 0.0)
+    else:
+        machine.tick(1.0)
+    assert "3>e" in said(machine)
+
+
+def test_one_that_goes_to_an_engine_keeps_nothing_on_another():
+    machine = TaskMachine(LeastLoad(), hwm=0)
+    for number, uuid in enumerate("ef"):
+        machine.engine_joined(uuid, number, 0.0, {"gpu": 2})
+    for msg_id, amount in (("1", 1), ("2", 1), ("3", 2), ("4", 1)):
+        submit(machine, msg_id, resources=(("gpu", amount),))
+    assert said(machine) == ["1>e", "2>f"]
+    machine.finished("e", "1", 0.1, "reply", 0.0)
+    assert said(machine) == ["Deliver", "3>e", "4>f"]
