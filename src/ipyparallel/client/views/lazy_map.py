@@ -264,9 +264,10 @@ class LazyMap:
         Results are given up to the first that is missing.
         """
         self._called_off = True
-        self._feeder.stop()
         with self._submitting:
+            # before its thread is stopped, which then says that nothing more comes
             self._is_cut = self._has_more
+            self._feeder.stop()
             pending = list(self._pending.values())
         self._signal.tell()
         return pending
