@@ -36,6 +36,8 @@ class TaskModel:
     #: How many times it came back without having begun.
     came_back: int = 0
     cancelled: bool = False
+    #: Whether it is to be interrupted, if it runs.
+    insisted: bool = False
 
     @property
     def terms(self):
@@ -56,7 +58,7 @@ class EngineModel:
     #: What it was asked to give back, and has not answered yet.
     asked: list | None = None
     #: What it was asked to cancel, and has not answered yet.
-    to_cancel: list = field(default_factory=list)
+    to_cancel: dict = field(default_factory=dict)
     #: Until when it is to be replaced, if it is.
     condemned: float = 0.0
     #: The number under which clients know it; its replacement has the same.
@@ -176,14 +178,16 @@ class Model:
 
     def answer_cancel(self, uuid):
         engine = self.engines[uuid]
-        asked, engine.to_cancel = dict.fromkeys(engine.to_cancel), []
+        asked, engine.to_cancel = engine.to_cancel, {}
         outcomes = {}
         sendings = self.sendings(asked)
         for msg_id in asked:
             if msg_id not in engine.held:
                 outcomes[msg_id] = "finished"
             elif msg_id in engine.paused or msg_id == engine.active[0]:
-                outcomes[msg_id] = "running"
+                outcomes[msg_id] = "running" if asked[msg_id] else "spared"
+                if not asked[msg_id]:
+                    self.tasks[msg_id].cancelled = self.tasks[msg_id].insisted
             else:
                 outcomes[msg_id] = "queued"
                 engine.held.remove(msg_id)
@@ -212,14 +216,15 @@ class Model:
         self.machine.resumed(uuid, msg_id)
         self.obey()
 
-    def cancel(self, msg_ids):
+    def cancel(self, msg_ids, interrupt=True):
         request = f"request {len(self.requests)}"
         self.requests[request] = None
         running = {i for i in msg_ids if self.tasks[i].engine is not None}
         for msg_id in msg_ids:
             if not self.tasks[msg_id].ends:
                 self.tasks[msg_id].cancelled = True
-        self.machine.cancel(msg_ids, request, self.now)
+                self.tasks[msg_id].insisted |= interrupt
+        self.machine.cancel(msg_ids, request, self.now, interrupt)
         self.obey()
         for msg_id in set(msg_ids) - running:
             assert self.tasks[msg_id].ends, "cancelled while it waited, and not ended"
@@ -269,8 +274,10 @@ class Model:
         model.asked = [job.msg_id for job in jobs]
         assert model.asked == [i for i in model.held if i in model.asked]
 
-    def on_cancel(self, engine, jobs):
-        self.engines[engine.uuid].to_cancel += [job.msg_id for job in jobs]
+    def on_cancel(self, engine, jobs, interrupt):
+        to_cancel = self.engines[engine.uuid].to_cancel
+        for job in jobs:
+            to_cancel[job.msg_id] = to_cancel.get(job.msg_id, False) or interrupt
 
     def on_replace(self, engine, reason):
         self.engines[engine.uuid].condemned = self.now + REPLACEMENT

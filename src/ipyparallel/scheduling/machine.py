@@ -151,6 +151,7 @@ class TaskMachine(Books):
                 known[msg_id] = FINISHED
             elif job.engine is not None:
                 job.cancelled = True
+                job.insisted |= interrupt
                 asked.setdefault(job.engine, []).append(job)
             else:
                 known[msg_id] = WAITING
@@ -277,7 +278,7 @@ class TaskMachine(Books):
                     job.avoided |= {uuid}
                     self._admit((job,), now)
             elif outcome == SPARED:
-                job.cancelled = False
+                job.cancelled = job.insisted
             # one that has finished is about to say so
             self._commands += self._cancellations.note(job.msg_id, outcome)
         self._draw_consequences(now)

@@ -66,6 +66,7 @@ class Job:
         "cancelled",
         "engine",
         "expired",
+        "insisted",
         "lacks",
         "line",
         "msg_id",
@@ -115,6 +116,8 @@ class Job:
         self.timer = 0
         #: Whether its client does not want it any more.
         self.cancelled = False
+        #: Whether it is to be interrupted, too, if it runs.
+        self.insisted = False
         #: Whether it may be running: it is the first on its engine; kept of jobs whose time counts.
         self.begun = False
         #: Whether it has waited longer than it may.

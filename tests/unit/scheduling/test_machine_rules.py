@@ -154,10 +154,10 @@ class Rules(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.model.tasks)
-    @rule(data=st.data())
-    def cancel(self, data):
+    @rule(data=st.data(), interrupt=st.sampled_from([True, True, False]))
+    def cancel(self, data, interrupt):
         known = st.sampled_from(sorted(self.model.tasks))
-        self.model.cancel(data.draw(st.lists(known, min_size=1, max_size=4)))
+        self.model.cancel(data.draw(st.lists(known, min_size=1, max_size=4)), interrupt)
 
     # ---- time
 
