@@ -166,8 +166,10 @@ def test_signals(script, fifo):
 
 def test_an_interrupt_goes_to_the_engines_and_not_to_their_supervisor(tmp_path, fifo):
     interrupted = (
-        "import sys, time; print(flush=True)\n"
-        "try: time.sleep(1000)\n"
+        "import sys, time\n"
+        "try:\n"
+        "    print(flush=True)\n"
+        "    time.sleep(1000)\n"
         "except KeyboardInterrupt: sys.exit(8)\n"
     )
     code = (

@@ -175,10 +175,18 @@ def test_a_stopped_controller_tells_its_clients(new_cluster: NewCluster) -> None
         pending.get(20)
 
 
-def test_a_dead_supervisor_takes_its_engines_along(new_cluster: NewCluster) -> None:
+def begin_and_sleep(begun: str) -> None:
+    Path(begun).touch()
+    time.sleep(60)
+
+
+def test_a_dead_supervisor_takes_its_engines_along(new_cluster: NewCluster, tmp_path: Path) -> None:
     cluster, client = new_cluster(2)
     engines = [psutil.Process(pid) for pid in client[:].apply_sync(os.getpid)]
-    pending = client[0].apply_async(sleep, 60)
+    begun = tmp_path / "begun"
+    pending = client[0].apply_async(begin_and_sleep, str(begun))
+    while not begun.exists():  # one that is idle would be gone before it gets the task
+        time.sleep(0.01)
     (engine_set,) = cluster.engines.values()
     os.kill(engine_set.pid, signal.SIGKILL)
     _, alive = psutil.wait_procs(engines, timeout=20)

@@ -285,8 +285,10 @@ class Agent:
         ):
             time.sleep(_LOOK)
         for uuid, engine in self._engines.items():
-            if engine in left and engine.send_signal(signal.SIGKILL):
-                self._report(Died(uuid, None, "its supervisor died, and it was killed"))
+            killed = engine in left and engine.send_signal(signal.SIGKILL)
+            # those that ended by themselves have said so, if they could; the hub heeds the first
+            reason = "its supervisor died, and it was killed" if killed else "its supervisor died"
+            self._report(Died(uuid, None, reason))
 
     def _close(self) -> None:
         if refused(self._registration_url):
