@@ -175,6 +175,9 @@ def _environment(python: str, folder: Path) -> dict[str, str]:
     base = our_environment() if python == sys.executable else peer_environment(folder)
     return {
         **base,
+        # Completion keeps parsed modules here, and finds nothing if it reads one that another
+        # session is writing.
+        "XDG_CACHE_HOME": str(folder / "cache"),
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
     }
