@@ -89,8 +89,7 @@ class Books:
             self._stand(job, now)
             return
         job.phase = Phase.BLOCKED
-        if job.terms.timeout and not job.timer:
-            self._timers.set(job, now + job.terms.timeout)
+        self._bound_waiting(job, now)
 
     def _admit(self, jobs: Iterable[Job], now: float) -> None:
         """Have jobs that were at an engine, or waited for one, wait for one again."""
@@ -109,13 +108,17 @@ class Books:
         if not self._board.could_run(job):
             self._fail(job, reasons.no_engine(job, self.engines))
             return
-        if job.terms.timeout and not job.timer:
-            self._timers.set(job, now + job.terms.timeout)
+        self._bound_waiting(job, now)
         line = self._board.wait(job)
         for engine in self._board.engines_for(line, job):
             self._feed(engine, now)
             if job.phase is not Phase.WAITING:
                 return
+
+    def _bound_waiting(self, job: Job, now: float) -> None:
+        """Count the time that a job waits, if it is bounded and is not counted yet."""
+        if job.terms.timeout and not job.timer:
+            self._timers.set(job, now + job.terms.timeout)
 
     def _feed(self, engine: Engine, now: float) -> None:
         """Give an engine that has room what is to run next."""
@@ -156,8 +159,7 @@ class Books:
             engine.occupy(terms.resources)
         if terms.time_limit or terms.timeout:
             self._timed += 1
-            if terms.timeout and not job.timer:
-                self._timers.set(job, now + terms.timeout)
+            self._bound_waiting(job, now)
             self._watch(engine, now)
         self._board.changed(engine)
         self._commands.append(Dispatch(engine, job))

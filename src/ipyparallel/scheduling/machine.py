@@ -123,8 +123,7 @@ class TaskMachine(Books):
             if engine is not None:
                 self._dispatch(engine, job, now)
             else:
-                if terms.timeout:
-                    self._timers.set(job, now + terms.timeout)
+                self._bound_waiting(job, now)
                 self._board.wait(job)
         if self._ends:
             self._draw_consequences(now)
@@ -280,7 +279,7 @@ class TaskMachine(Books):
             elif outcome == SPARED:
                 job.cancelled = job.insisted
             # one that has finished is about to say so
-            self._commands += self._cancellations.note(job.msg_id, outcome)
+            self._note_cancelled(job, outcome)
         self._draw_consequences(now)
         self._feed(engine, now)
         self._settle(now)
