@@ -121,6 +121,14 @@ class RegistrationRequest(msgspec.Struct):
     resources: dict[str, float] = {}
     #: Extension: uuid of the engine, known to be dead, whose id this one takes over.
     replaces: str = ""
+    #: Extension: versions of Python and of key packages, by name.
+    versions: dict[str, str] = {}
+    #: Extension: the engine was registered before, under the id that it asks for, and comes back:
+    #: it, or the controller, was away.
+    returning: bool = False
+    #: Extension: of an engine that comes back, the requests that it has not answered yet: ids of
+    #: direct ones, and of balanced ones as they were sent; see `Job.sending`.
+    holding: list[str] = []
 
 
 class RegistrationReply(msgspec.Struct):
@@ -133,6 +141,8 @@ class RegistrationReply(msgspec.Struct):
     #: Extension: what the clients' connection file holds, but for the key, so that tasks can
     #: submit tasks.
     client_info: dict[str, Any] = {}
+    #: Extension: seconds that a controller that is gone may take to come back; 0: it will not.
+    patience: float = 0.0
 
 
 class UnregistrationRequest(msgspec.Struct):
@@ -154,6 +164,8 @@ class EngineNotice(msgspec.Struct, omit_defaults=True):
     native: bool = False
     #: Extension: why it went.
     reason: str = ""
+    #: Extension: versions of Python and of key packages on it, by name.
+    versions: dict[str, str] = {}
 
 
 class ConnectionRequest(msgspec.Struct, omit_defaults=True):
@@ -171,6 +183,13 @@ class ConnectionReply(msgspec.Struct, omit_defaults=True):
     #: Extension: uuids of the engines that take this package's own apply messages.
     native: list[str] | None = None
     status: str = ""
+    #: Extension: versions of Python and of key packages, by name, of each engine by its uuid, and
+    #: of the controller under ``"controller"``.
+    versions: dict[str, dict[str, str]] = {}
+    #: Extension: names this run of the controller; another one after it was started again.
+    instance: str = ""
+    #: Extension: seconds that a controller that is gone may take to come back; 0: it will not.
+    patience: float = 0.0
 
 
 class CancelRequest(msgspec.Struct):
@@ -213,6 +232,66 @@ class QueueRequest(msgspec.Struct):
 
     targets: list[int | str] | int | str | None = None
     verbose: bool = False
+
+
+class ResultRequest(msgspec.Struct):
+    """What became of tasks, whoever submitted them."""
+
+    msg_ids: list[str]
+    status_only: bool = False
+    #: Extension: answer as often as some of them have ended, until none is pending. What is not
+    #: known is ``unknown`` in the answer, instead of an error for all.
+    wait: bool = False
+
+
+class ResultReply(msgspec.Struct):
+    """What became of tasks. Of those in `completed`, unless only the status was wanted, what is
+    known (see `TaskOutcome`) stands under the task's id, beside these; the buffers of their results
+    follow in the order of the sorted ids.
+    """
+
+    pending: list[str] = []
+    completed: list[str] = []
+    status: str = "ok"
+    #: Extension: of tasks that are not known (any more), why.
+    unknown: dict[str, str] = {}
+
+
+class TaskOutcome(msgspec.Struct):
+    """What is known of a task that has ended."""
+
+    header: dict[str, Any]
+    metadata: dict[str, Any]
+    result_header: dict[str, Any]
+    result_metadata: dict[str, Any]
+    result_content: dict[str, Any]
+    received: str | None
+    #: ``execute_input``, ``execute_result``, ``error``, ``stdout``, ``stderr``.
+    io: dict[str, Any]
+    #: Extension: how many of the buffers are this task's.
+    result_buffers: int = 0
+
+
+class MsgIdsRequest(msgspec.Struct):
+    """Names tasks: to submit them again."""
+
+    msg_ids: list[str]
+
+
+class PurgeRequest(msgspec.Struct):
+    """Forget tasks that have ended: these, and those that these engines (ids) have run."""
+
+    msg_ids: list[str] | str = []
+    engine_ids: list[int] = []
+
+
+class DatabaseRequest(msgspec.Struct):
+    """Records of tasks that a query matches; `keys` are the fields that are wanted, None: all but
+    the buffers.
+    """
+
+    query: dict[str, Any]
+    keys: list[str] | None = None
 
 
 class BecomeDaskRequest(msgspec.Struct):

@@ -26,7 +26,8 @@ from ipyparallel.protocol.messages import (
         (ConnectionRequest(), "{}"),
         (
             RegistrationRequest("u"),
-            '{"uuid":"u","id":null,"reports_ready":false,"resources":{},"replaces":""}',
+            '{"uuid":"u","id":null,"reports_ready":false,"resources":{},"replaces":"",'
+            '"versions":{},"returning":false,"holding":[]}',
         ),
     ],
 )
