@@ -22,6 +22,9 @@ class MessageRecord(Mapping[str, Any]):
 
     __slots__ = ("_frames",)
 
+    #: Whether there is a `completed` among the fields.
+    has_ended: ClassVar[bool] = False
+
     _FIELDS: ClassVar[dict[str, Callable[[Any, Unpacked], Any]]] = {}
 
     def __init__(self, frames: list[Any]) -> None:
@@ -94,6 +97,8 @@ class ReplyRecord(MessageRecord):
     """
 
     __slots__ = ("_received", "engine_uuid")
+
+    has_ended: ClassVar[bool] = True
 
     def __init__(self, frames: list[Any], engine_uuid: str, received: float) -> None:
         super().__init__(frames)
