@@ -58,13 +58,13 @@ class Output:
     def _write(self, name: str, text: str) -> None:
         if name not in ("stdout", "stderr"):
             raise ValueError(f"no stream {name!r}")
-        before = self._fields.get(name, "")
-        room = self._limit - len(before)
-        if room <= 0:
-            return
+        known = self._fields.get(name, "")
+        room = self._limit - len(known)
+        if room < 0:
+            return  # it was cut
         if len(text) > room:
             text = f"{text[:room]}\n[the output is longer than {self._limit} characters: cut here]"
-        self._fields[name] = before + text
+        self._fields[name] = known + text
 
     def _keep(self, name: str, value: Any, message: Message) -> None:
         if len(message.content_frame) <= self._limit:
