@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from traitlets import Float, Integer, List, Unicode
+from traitlets import CaselessStrEnum, Float, Integer, List, Unicode
 
 from ...protocol import connection
 from ...util.resources import Resources
@@ -20,6 +20,9 @@ from .base import BaseLauncher
 ipcontroller_cmd_argv = [sys.executable, "-m", "ipyparallel.controller"]
 ipengine_cmd_argv = [sys.executable, "-m", "ipyparallel.engine"]
 ipcluster_cmd_argv = [sys.executable, "-m", "ipyparallel.cluster"]
+
+#: When engines that have ended are started again; see `IPEngine.restart`. The first is the default.
+RESTARTS = ("never", "on-failure")
 
 #: How often to look for a file that another process, perhaps on another host, writes.
 FILE_POLL_SECONDS = 0.02
@@ -131,6 +134,11 @@ class EngineLauncher(BaseLauncher):
         help="How much each engine has of what tasks may ask for: a dict, or a list of them, one"
         " for each engine; see `Cluster.resources`.",
     ).tag(config=True, to_dict=True)
+    restart = CaselessStrEnum(
+        RESTARTS,
+        RESTARTS[0],
+        help="Whether an engine that dies is started again; see `Cluster.engine_restart`.",
+    ).tag(config=True, to_dict=True)
     engine_set_id = Unicode(help="Which of the cluster's engine sets it is.").tag(to_dict=True)
 
     #: Whether what it starts waits for the connection file by itself, so that it can be started
@@ -149,6 +157,8 @@ class EngineLauncher(BaseLauncher):
         args = [*self.engine_cmd, *self.cluster_args, *self.engine_args]
         if self.resources:
             args.append(f"--resources={json.dumps(self.resources)}")
+        if self.restart != RESTARTS[0]:
+            args.append(f"--restart={self.restart}")
         return args
 
     async def start(self, n: int = 1) -> Any:
