@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from traitlets import Bunch, observe
 
 from .._async import AsyncFirst, blocking, run_blocking
+from ..engine.restarts import NEVER
 from ..util.resources import check_number
 from .at_exit import stop_at_exit
 from .launchers.roles import EngineLauncher
@@ -128,7 +129,7 @@ class Cluster(AsyncFirst, StoredCluster):
             raise ValueError(f"n must be a number of engines, not {n}")
         if self.resources:
             kwargs.setdefault("resources", self.resources)
-        if self.engine_restart != "never":
+        if self.engine_restart != NEVER:
             kwargs.setdefault("restart", self.engine_restart)
         declared = kwargs.get("resources")
         n = n or self.n or (len(declared) if isinstance(declared, list) else 0) or cpu_count()

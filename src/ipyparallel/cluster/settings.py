@@ -15,11 +15,11 @@ from typing import Any
 from traitlets import Bool, CaselessStrEnum, Float, Integer, List, Unicode, default, validate
 from traitlets.config import Config, LoggingConfigurable
 
+from ..engine.restarts import NEVER, ON_FAILURE
 from ..protocol import profiles
 from ..util.resources import Resources
 from .files import cluster_file
 from .launchers.find import Launcher
-from .launchers.roles import RESTARTS
 from .profile_config import load_config
 
 #: Short names that the constructor takes.
@@ -73,8 +73,8 @@ class ClusterSettings(LoggingConfigurable):
         " engine, on the command line as JSON. Which of them gets which id is not determined.",
     ).tag(config=True, to_dict=True)
     engine_restart = CaselessStrEnum(
-        RESTARTS,
-        RESTARTS[0],
+        [NEVER, ON_FAILURE],
+        NEVER,
         help="Whether an engine that dies is started again, under its id: 'never' or 'on-failure'."
         " How often in a row, and when: see `IPEngine.restart_limit` and `IPEngine.restart_delay`.",
     ).tag(config=True, to_dict=True)

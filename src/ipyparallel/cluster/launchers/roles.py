@@ -13,6 +13,7 @@ from typing import Any
 
 from traitlets import CaselessStrEnum, Float, Integer, List, Unicode
 
+from ...engine.restarts import NEVER, ON_FAILURE
 from ...protocol import connection
 from ...util.resources import Resources
 from .base import BaseLauncher
@@ -20,9 +21,6 @@ from .base import BaseLauncher
 ipcontroller_cmd_argv = [sys.executable, "-m", "ipyparallel.controller"]
 ipengine_cmd_argv = [sys.executable, "-m", "ipyparallel.engine"]
 ipcluster_cmd_argv = [sys.executable, "-m", "ipyparallel.cluster"]
-
-#: When engines that have ended are started again; see `IPEngine.restart`. The first is the default.
-RESTARTS = ("never", "on-failure")
 
 #: How often to look for a file that another process, perhaps on another host, writes.
 FILE_POLL_SECONDS = 0.02
@@ -135,8 +133,8 @@ class EngineLauncher(BaseLauncher):
         " for each engine; see `Cluster.resources`.",
     ).tag(config=True, to_dict=True)
     restart = CaselessStrEnum(
-        RESTARTS,
-        RESTARTS[0],
+        [NEVER, ON_FAILURE],
+        NEVER,
         help="Whether an engine that dies is started again; see `Cluster.engine_restart`.",
     ).tag(config=True, to_dict=True)
     engine_set_id = Unicode(help="Which of the cluster's engine sets it is.").tag(to_dict=True)
@@ -157,7 +155,7 @@ class EngineLauncher(BaseLauncher):
         args = [*self.engine_cmd, *self.cluster_args, *self.engine_args]
         if self.resources:
             args.append(f"--resources={json.dumps(self.resources)}")
-        if self.restart != RESTARTS[0]:
+        if self.restart != NEVER:
             args.append(f"--restart={self.restart}")
         return args
 
