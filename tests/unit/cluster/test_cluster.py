@@ -40,6 +40,7 @@ def test_the_cluster_file(new_cluster):
         "controller_ip": "",
         "controller_location": "",
         "delay": 0.0,
+        "engine_restart": "never",
         "n": 2,
         "profile_dir": cluster.profile_dir,
         "resources": {},
