@@ -139,6 +139,17 @@ def zoned(operand: Any) -> Any:
     return operand
 
 
+def is_plain_text(value: Any) -> bool:
+    """Whether other databases have this text as Python has it, and compare it in the same way."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def make_test(name: str, operand: Any) -> Test:
     """The test that an operator and its operand are.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Dict, List, Unicode
 
 from .base import TaskDatabase
-from .matching import CompositeFilter, Query, wanted_keys
+from .matching import CompositeFilter, Query, is_plain_text, wanted_keys
 from .record import BUFFER_FIELDS, FIELDS, UnknownRecord, empty_record
 from .writer import BatchWriter, Change
 
@@ -186,15 +186,16 @@ def narrowed(query: Query) -> dict[str, Any]:
 
 def _narrowed(wanted: CompositeFilter) -> Iterable[tuple[str, Any]]:
     for name, operand in wanted.conditions.items():
-        if name == "$glob":
-            yield "$regex", re.compile(f"^{_regex_prefix(operand)}")
+        if name == "$glob" and is_plain_text(operand):
+            yield "$regex", f"^{_regex_prefix(operand)}"
         elif name == "$exists":
             yield "$ne" if operand else "$eq", None
         elif (name in ("$eq", "$ne") and operand is None) or (
-            (name == "$eq" or name in _ORDERED) and isinstance(operand, (str, datetime))
+            (name == "$eq" or name in _ORDERED)
+            and (isinstance(operand, datetime) or is_plain_text(operand))
         ):
             yield "$lte" if name == "$le" else name, operand
-        elif name == "$in" and all(isinstance(item, str) for item in operand):
+        elif name == "$in" and all(map(is_plain_text, operand)):
             yield name, operand
 
 

@@ -1,10 +1,12 @@
 """What every database that keeps records does."""
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from ipyparallel.controller.databases.base import FIELDS, empty_record
+
+from ipyparallel.controller.databases.base import FIELDS, UnknownRecord, empty_record
 from ipyparallel.controller.databases.matching import InvalidQuery
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
@@ -100,10 +102,8 @@ def test_updates_set_some_fields_and_the_last_one_holds(database):
 
 
 def test_an_update_makes_no_record(database):
-    try:
+    with contextlib.suppress(UnknownRecord):  # those that write later cannot tell at once
         database.update_record("s_1", {"stdout": "a"})
-    except KeyError as e:
-        assert "s_1" in str(e)
     assert database.get_history() == []
 
 
@@ -149,7 +149,7 @@ def test_the_order_is_that_of_time_in_whatever_zone(database):
 
 
 def test_what_was_never_there_is_not_found(database):
-    with pytest.raises(KeyError, match="^No such message: 'nobody_7'$"):
+    with pytest.raises(KeyError, match=r"^No such message: 'nobody_7'$"):
         database.get_record("nobody_7")
     with pytest.raises(KeyError, match="nobody_7"):
         database.drop_record("nobody_7")

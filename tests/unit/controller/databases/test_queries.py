@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from ipyparallel.controller.databases.base import FIELDS, empty_record
 
 # ---- what there may be in a record
@@ -150,7 +151,7 @@ def in_order(model):
 # ---- the properties
 
 quick = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
