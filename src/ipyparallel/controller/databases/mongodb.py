@@ -57,8 +57,9 @@ class MongoDB(TaskDatabase):
                 "records of tasks in MongoDB need pymongo: pip install 'ipyparallel[mongodb]'"
             ) from e
         options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+        self._client: Any = None
         try:
-            self._client: Any = pymongo.MongoClient(*self.connection_args, **self.connection_kwargs)
+            self._client = pymongo.MongoClient(*self.connection_args, **self.connection_kwargs)
             database = self._client[self.database]
             self._records: Collection[dict[str, Any]] = database.get_collection(
                 self.collection, codec_options=options
@@ -66,6 +67,8 @@ class MongoDB(TaskDatabase):
             self._records.create_index("msg_id", unique=True)
             self._records.create_index("submitted")
         except PyMongoError as e:
+            if self._client is not None:
+                self._client.close()
             raise ValueError(f"cannot keep records of tasks in MongoDB: {e}") from e
         self._writer = BatchWriter(self._write, "MongoDB", self.log)
 
