@@ -215,7 +215,13 @@ class Records:
                 waiter.ended.append(msg_id)
                 told[id(waiter)] = waiter
         for waiter in told.values():
-            news, waiter.ended = waiter.ended, []
+            # what the tasks have printed takes another way, and is near
+            self._loop.call_later(_DELAY, self._tell_news, waiter)
+
+    def _tell_news(self, waiter: Waiter) -> None:
+        self.read()
+        news, waiter.ended = waiter.ended, []
+        if news:
             waiter.tell(news)
 
     def _try(self, call: Callable[..., object], *args: Any) -> None:

@@ -118,11 +118,14 @@ def test_who_waits_is_told_as_tasks_end():
         records.read()
         records.when_ended([one, two], told.append)
         records.when_ended([two, three], told.append)
-        for msg_ids in ([three], [one, two]):
+        for msg_ids, number in (([three], 1), ([one, two], 3)):
             for msg_id in msg_ids:
                 frames = reply_to(tasks[msg_id])
                 records.journal.ended(msg_id, "engine", frames, delivered=True)
             records.read()
+            async with asyncio.timeout(10):
+                while len(told) < number:
+                    await asyncio.sleep(0)
         assert told == [[three], [one, two], [two]]
 
     on_loop(test)
