@@ -25,6 +25,7 @@ from .messaging.metadata import Metadata as Metadata
 from .messaging.recording import OUTPUT_LIMIT
 from .requests import RequestMethods
 from .targets import Targets, is_all
+from .versions import VersionMethods
 from .views.balanced import LoadBalancedView
 from .views.direct import DirectView
 from .views.executor import ViewExecutor
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ..cluster import Cluster
 
 
-class Client(TaskMethods, ControlMethods, RequestMethods, DaskMethods, HasTraits):
+class Client(TaskMethods, ControlMethods, RequestMethods, DaskMethods, VersionMethods, HasTraits):
     """A connection to a cluster. All methods may be called from several threads.
 
     Parameters

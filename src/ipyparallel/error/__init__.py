@@ -23,6 +23,7 @@ from .local import (
     TaskRejectError,
     TaskTimeout,
     UnmetDependency,
+    VersionMismatchWarning,
 )
 from .local import engine_died as engine_died
 from .remote import AlreadyDisplayedError, CompositeError, RemoteError, collect_exceptions
@@ -51,6 +52,7 @@ __all__ = [
     "TaskTimeout",
     "TimeoutError",
     "UnmetDependency",
+    "VersionMismatchWarning",
     "collect_exceptions",
     "unwrap_exception",
     "wrap_exception",
@@ -60,6 +62,6 @@ TimeoutError = builtins.TimeoutError
 
 # where a class is defined is our own affair: tracebacks and pickles name its public address
 for _class in list(vars().values()):
-    if isinstance(_class, type) and issubclass(_class, IPythonError):
+    if isinstance(_class, type) and issubclass(_class, (IPythonError, VersionMismatchWarning)):
         _class.__module__ = __name__
 del _class

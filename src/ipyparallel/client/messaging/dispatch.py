@@ -34,6 +34,7 @@ from .execute_reply import ExecuteReply
 from .pure import may_have_died, maybe_lost
 from .recording import Recorder
 from .resolving import resolve
+from .skew import Skew
 from .tasks import MessageFuture, TaskTable
 
 _log = logging.getLogger("ipyparallel.client")
@@ -75,6 +76,7 @@ class Dispatcher:
         #: Takes what belongs to widgets; None outside of an IPython kernel.
         self.comms: CommRelay | None = None
         self.recorder = Recorder()
+        self.skew = Skew()
 
     # ---- submitting, in any thread
 
@@ -138,6 +140,8 @@ class Dispatcher:
                 result, error = self._answer(task, message)
         except BaseException as e:  # noqa: BLE001  (unpickling may raise anything, SystemExit too)
             result, error = None, e
+        if error is not None and task.reply_metadata is not None:
+            self.skew.explain(error, task, task.reply_metadata.engine)
         if task.cancelling is None or error is None or not task.cancelling.takes(task, error):
             resolve(task, result, error)
         task.check_output()
@@ -280,7 +284,10 @@ class Dispatcher:
             _log.warning("Dropped a notification: %s", e)
             return
         if msg_type == "registration_notification":
-            self._engines.add(notice.id, notice.uuid, notice.native)
+            try:
+                self.skew.meet({notice.uuid: (notice.id, notice.versions)})
+            finally:  # the user may have warnings raised as errors
+                self._engines.add(notice.id, notice.uuid, notice.native, notice.versions)
         elif msg_type == "unregistration_notification":
             self._engines.remove(notice.id, notice.uuid, notice.reason)
             self._engine_gone(notice)
@@ -292,7 +299,9 @@ class Dispatcher:
             for task in (*failed, *maybe):
                 self.tasks.end(task.msg_id)
         for task in failed:
-            _fail(task, engine_died(notice.id, task.msg_id, notice.reason))
+            error = engine_died(notice.id, task.msg_id, notice.reason)
+            self.skew.explain(error, task, notice.uuid)
+            _fail(task, error)
         for task in maybe:
             _fail(task, may_have_died(task, notice))
         for task in self.tasks.known():
