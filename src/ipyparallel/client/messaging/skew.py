@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Mapping
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 from ...error import ControllerLost, EngineError, KernelError, RemoteError, VersionMismatchWarning
@@ -20,13 +21,17 @@ _REMEMBERED = 1000
 #: What may come of a difference, and what to do.
 _PYTHON = (
     "functions and classes from scripts and notebooks travel as bytecode, which another Python"
-    " cannot run: such calls fail, or crash the engine. Run client and engines with the same minor"
-    " version of Python."
+    " cannot run, so that such calls fail. Run client and engines with the same minor version of"
+    " Python."
 )
 _PACKAGE = (
     "what one of them has pickled, the other may not be able to read. Install the same major"
     " version of {name} on both sides."
 )
+
+#: How unpickling fails, and an engine dies, for a difference between Pythons; what is not said
+#: plainly by the error itself.
+_PUZZLING = (AttributeError, EngineError, ImportError, SystemError, UnpicklingError)
 
 #: Of an engine: its id, and what differs on it so much that it may be the reason of an error.
 _Differing = tuple[int, dict[str, tuple[str, str]]]
@@ -93,39 +98,32 @@ class Skew:
             return
         engine_id, found = self._differing[uuid]
         for name, (mine, theirs) in found.items():
-            # any error may be bytecode gone wrong; of other packages the error says the name
-            if name in str(error) or (name == "python" and not _is_not_installed(error)):
+            # of other packages the error says the name
+            if _is_puzzling(error) if name == "python" else name in str(error):
                 error.add_note(
                     f"This may be the reason: {describe(name, mine, theirs, [engine_id])}"
                 )
 
 
 def _may_be_of_it(error: BaseException, task: MessageFuture) -> bool:
-    if task.header.msg_type != "apply_request":
+    if task.header.msg_type != "apply_request" or isinstance(error, ControllerLost):
         return False  # code travels as text
-    if isinstance(error, ControllerLost):
-        return False
     # what the cluster itself says, such as that a task was aborted, has other reasons
     return isinstance(error, (RemoteError, EngineError)) or not isinstance(error, KernelError)
 
 
-def _is_not_installed(error: BaseException) -> bool:
-    """Whether a module is missing that may be so whatever the Python."""
-    if not isinstance(error, ModuleNotFoundError):
-        return False
-    return (error.name or "").partition(".")[0] not in sys.stdlib_module_names
+def _is_puzzling(error: BaseException) -> bool:
+    if isinstance(error, ModuleNotFoundError):
+        # others may be missing whatever the Python
+        return (error.name or "").partition(".")[0] in sys.stdlib_module_names
+    return isinstance(error, _PUZZLING)
 
 
 def describe(name: str, mine: str, theirs: str, engines: list[int]) -> str:
     """A difference, what may come of it, and what to do, in words."""
-    where = f"engine{'s' if len(engines) > 1 else ''} {ranges(engines)}"
-    if name == "python":
-        has = "has" if len(engines) == 1 else "have"
-        return f"{where} {has} Python {theirs}, and this client has {mine}: {_PYTHON}"
-    has = "has" if len(engines) == 1 else "have"
-    return (
-        f"{where} {has} {name} {theirs}, and this client has {mine}: {_PACKAGE.format(name=name)}"
-    )
+    who = f"engine {engines[0]} has" if len(engines) == 1 else f"engines {ranges(engines)} have"
+    what, means = ("Python", _PYTHON) if name == "python" else (name, _PACKAGE.format(name=name))
+    return f"{who} {what} {theirs}, and this client has {mine}: {means}"
 
 
 def ranges(numbers: list[int]) -> str:

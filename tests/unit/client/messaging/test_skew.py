@@ -46,7 +46,7 @@ def meet(skew, engines):
 )
 def test_what_does_no_harm_is_not_warned_of(skew, versions):
     assert meet(skew, {"u1": (1, versions)}) == []
-    error = ValueError("x")
+    error = AttributeError("x")
     skew.explain(error, APPLY, "u1")
     assert not hasattr(error, "__notes__")
 
@@ -54,7 +54,7 @@ def test_what_does_no_harm_is_not_warned_of(skew, versions):
 def test_a_warning_names_engines_versions_consequence_and_remedy(skew):
     (text,) = meet(skew, {"u0": (0, MINE), "u1": (1, OTHER), "u2": (2, OTHER), "u4": (4, OTHER)})
     assert text.startswith("engines 1-2, 4 have Python 3.13.0, and this client has 3.11.2")
-    assert "crash" in text
+    assert "bytecode" in text
     assert "Run client and engines with the same" in text
 
 
@@ -71,7 +71,7 @@ def test_one_whose_warning_is_an_error_is_remembered(skew):
         warnings.simplefilter("error")
         with pytest.raises(VersionMismatchWarning):
             skew.meet({"u1": (1, OTHER)})
-    error = ValueError("x")
+    error = AttributeError("x")
     skew.explain(error, APPLY, "u1")
     assert error.__notes__
 
@@ -81,7 +81,7 @@ def test_one_whose_warning_is_an_error_is_remembered(skew):
     [
         remote("SystemError", "unknown opcode 135"),
         EngineError("Engine 1 died"),
-        ValueError("unpickled here"),
+        AttributeError("unpickled here"),
         ModuleNotFoundError("No module named 'distutils.core'", name="distutils.core"),
     ],
     ids=["remote", "died", "here", "module"],
@@ -97,9 +97,10 @@ def test_an_error_of_a_call_has_the_reason(skew, error):
 @pytest.mark.parametrize(
     ("error", "task", "uuid"),
     [
-        (ValueError("x"), APPLY, "u0"),
-        (ValueError("x"), APPLY, ""),
-        (ValueError("x"), EXECUTE, "u1"),
+        (AttributeError("x"), APPLY, "u0"),
+        (AttributeError("x"), APPLY, ""),
+        (AttributeError("x"), EXECUTE, "u1"),
+        (remote("ValueError", "x"), APPLY, "u1"),
         (ModuleNotFoundError("No module named 'mine'", name="mine"), APPLY, "u1"),
         (ModuleNotFoundError("cannot be told"), APPLY, "u1"),
         (TaskAborted("x"), APPLY, "u1"),
@@ -110,12 +111,15 @@ def test_an_error_of_a_call_has_the_reason(skew, error):
 def test_an_error_that_has_another_reason_is_left_alone(skew, error, task, uuid):
     meet(skew, {"u0": (0, MINE), "u1": (1, OTHER)})
     skew.explain(error, task, uuid)
-    assert not hasattr(error, "__notes__")
+    assert not getattr(error, "__notes__", None)
 
 
 def test_that_packages_differ_is_told_where_they_are_named(skew):
     meet(skew, {"u1": (1, {**MINE, "numpy": "1.26.4"})})
-    other, error = ValueError("x"), remote("ModuleNotFoundError", "No module named 'numpy._core'")
+    other, error = (
+        AttributeError("x"),
+        remote("ModuleNotFoundError", "No module named 'numpy._core'"),
+    )
     skew.explain(other, APPLY, "u1")
     skew.explain(error, APPLY, "u1")
     assert not hasattr(other, "__notes__")
@@ -124,7 +128,7 @@ def test_that_packages_differ_is_told_where_they_are_named(skew):
 
 def test_what_is_remembered_is_bounded(skew):
     meet(skew, {f"u{n}": (n, OTHER) for n in range(3000)})
-    first, last = ValueError(), ValueError()
+    first, last = AttributeError(), AttributeError()
     skew.explain(first, APPLY, "u0")
     skew.explain(last, APPLY, "u2999")
     assert not hasattr(first, "__notes__")
