@@ -25,7 +25,7 @@ class Wire:
         self.sent = []
         self.has_sent = threading.Event()
 
-    def send(self, channel, frames, track=False):
+    def send(self, channel, frames, track=False, msg_id=""):
         if self.closed:
             raise OSError("Connections have been closed.")
         message = self._session.parse(frames)
@@ -96,7 +96,7 @@ class Bench:
 
     @property
     def wire(self):
-        return self.messenger._connection
+        return self.messenger.connection
 
     def balanced(self, func=abs, *args, metadata=b"{}"):
         """The task of a balanced call."""
