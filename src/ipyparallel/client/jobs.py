@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_futures
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .messaging.history import History
 from .messaging.messenger import Messenger
@@ -14,9 +14,6 @@ from .messaging.resolving import is_done, outcome
 from .messaging.tasks import MessageFuture, TaskTable
 from .results import AsyncResult
 from .waiting import deadline_after, show_progress, time_left
-
-if TYPE_CHECKING:
-    pass
 
 #: What names tasks: an index into the history, a message id, a result, or several of these.
 Jobs = int | str | Future[Any] | Collection[Any] | None
