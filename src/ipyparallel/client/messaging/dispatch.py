@@ -195,7 +195,7 @@ class Dispatcher:
         except BaseException as e:  # noqa: BLE001  (as above)
             result, error = None, e
         task.output_expected = task.output_seen  # the hub has told of it, too
-        task.output_told = True
+        task.told = True
         self._end(task, result, error)
 
     def _end(self, task: MessageFuture, result: Any, error: BaseException | None) -> None:
@@ -312,7 +312,7 @@ class Dispatcher:
         return task
 
     def _record(self, task: MessageFuture, message: Message) -> None:
-        if task.output_told:
+        if task.told:
             return
         if task.engine_id is None:
             self._note_engine(task, message)

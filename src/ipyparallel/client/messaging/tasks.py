@@ -53,8 +53,8 @@ class MessageFuture(SafeFuture):
     held: BaseException | None = None
     #: Whether the hub is asked for it, and no reply expected: of another client's task, say.
     fetched = False
-    #: Whether the hub has told of its output, so that what still comes was told already.
-    output_told = False
+    #: Whether the hub has told how it ended, and of its output: what still comes was told already.
+    told = False
     #: The channel it was sent on, or is to be; and what was sent, if that is kept: see `TaskTable`.
     channel = ""
     frames: list[Any] | None = None
