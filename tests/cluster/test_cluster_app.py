@@ -190,9 +190,7 @@ def test_engines_that_die_are_started_again(ipcluster, foreground, env):
 
 def test_engines_that_were_added_are_started_again(ipcluster, foreground, env):
     assert ipcluster("start", "-n", "1", "--restart=ON-FAILURE", "--daemonize").returncode == 0
-    process = foreground(
-        "engines", "-n", "1", "--restart=on-failure", until="Starting 1 engines"
-    )
+    process = foreground("engines", "-n", "1", "--restart=on-failure", until="Starting 1 engines")
     assert kill_an_engine(env, 2) == ["killed by SIGKILL", "True 2"]
     assert process.poll() is None
 

@@ -240,7 +240,7 @@ class Hub:
         self._tell_scheduler(joined)
         self._hearts.watch(engine.uuid)
         self._write_table()
-        notice = EngineNotice(engine.id, engine.uuid, engine.native)
+        notice = EngineNotice(engine.id, engine.uuid, engine.native, versions=engine.versions)
         self.notify("registration_notification", notice)
         self.returning.over(engine.uuid)
         self._check_restored()

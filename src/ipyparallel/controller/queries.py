@@ -16,6 +16,7 @@ from ..protocol.messages import (
     UnregistrationRequest,
 )
 from ..protocol.session import Message
+from ..protocol.versions import own_versions
 from . import link, task_queries
 from .answers import Reply, select
 from .registry import Engine, RegistrationError
@@ -49,6 +50,10 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
             "native": [engine.uuid for engine in engines if engine.native],
             "instance": hub.instance,
             "patience": hub.patience,
+            "versions": {
+                "controller": own_versions(),
+                **{engine.uuid: engine.versions for engine in engines if engine.versions},
+            },
         }
         reply("connection_reply", content)
 
@@ -77,6 +82,7 @@ def _take_in(hub: Hub, request: RegistrationRequest, reply: Reply) -> None:
             request.id,
             native=request.reports_ready,
             resources=request.resources,
+            versions=request.versions,
         )
     except RegistrationError as e:
         hub.log.error("Refused an engine: %s", e)

@@ -33,6 +33,8 @@ class Engine:
     returning: bool = False
     #: The balanced tasks that it held then, as they were sent.
     balanced: list[str] = field(default_factory=list)
+    #: Versions of Python and of key packages, by name; empty if it tells none.
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 class RegistrationError(ValueError):
@@ -77,6 +79,7 @@ class Registry:
         *,
         native: bool = False,
         resources: Mapping[str, float] | None = None,
+        versions: Mapping[str, str] | None = None,
     ) -> Engine:
         """Take in an engine.
 
@@ -90,6 +93,8 @@ class Registry:
             Whether it is of this package.
         resources : mapping, optional
             How much it has of what tasks may ask for, by name.
+        versions : mapping, optional
+            Versions of Python and of key packages, by name.
 
         Raises
         ------
@@ -110,7 +115,9 @@ class Registry:
                 self.next_id += 1
             requested = self.next_id
             self.next_id += 1
-        engine = self._engines[uuid] = Engine(requested, uuid, native, resources=known)
+        engine = self._engines[uuid] = Engine(
+            requested, uuid, native, resources=known, versions=dict(versions or {})
+        )
         return engine
 
     def reached(self, uuid: str, channel: str) -> bool:

@@ -96,6 +96,11 @@ class Patience:
         self._lost_at: float | None = None
         self._refused_at: float | None = None
 
+    def last(self, seconds: float) -> None:
+        """Give a lost connection at least so many seconds to come back."""
+        self.refused_for = max(self.refused_for, seconds)
+        self.silent_for = max(self.silent_for, seconds)
+
     @property
     def waiting(self) -> bool:
         """Whether the connection is lost at present, and may come back."""
@@ -109,6 +114,10 @@ class Patience:
         """The connection broke."""
         if self._lost_at is None:
             self._lost_at = now
+
+    def lost_for(self, now: float) -> float:
+        """Seconds since the connection broke; 0 if it is there."""
+        return 0.0 if self._lost_at is None else now - self._lost_at
 
     def is_over(self, now: float, refused: bool) -> bool:
         """Whether to give up, having just seen that nobody listens (`refused`) or no answer."""
