@@ -86,6 +86,8 @@ class SchedulerLoop:
         self._submissions = SubmissionReader()
         #: What clients have sent while engines of an earlier run may come back; else None.
         self._early: list[list[Any]] | None = None
+        #: Meanwhile, replies to tasks that are not known; their clients may submit them again.
+        self._early_replies: dict[str, list[Any]] = {}
         # The hub comes first: a client may know of an engine only after the hub said so here, and
         # its task must not come before. Then replies, which free engines.
         served = (
@@ -189,6 +191,7 @@ class SchedulerLoop:
         early, self._early = self._early or [], None
         for frames in (*restored, *early):
             self._on_client(frames)
+        self._early_replies.clear()
 
     def _on_client(self, frames: list[Any]) -> None:
         if self._early is not None:
@@ -213,6 +216,9 @@ class SchedulerLoop:
             job = self._submissions.read(message, frames)
             if known := self._machine.jobs.get(header.msg_id):
                 self._submitted_again(known, job)
+                return
+            if reply := self._early_replies.pop(header.msg_id, None):
+                self._deliver(Deliver(job, reply))
                 return
         except Unacceptable as e:
             self._log.warning("Refused a task: %s", e)
@@ -261,7 +267,7 @@ class SchedulerLoop:
         seconds = metadata.elapsed if isinstance(metadata.elapsed, float) else -1.0
         now = time.monotonic()
         if parent.msg_id not in self._machine.jobs:
-            self._unclaimed(uuid, frames)
+            self._unclaimed(uuid, parent.msg_id, frames)
         elif metadata.status == "ok":
             self._machine.finished(uuid, parent.msg_id, seconds, frames, now)
         else:
@@ -298,13 +304,15 @@ class SchedulerLoop:
         self._machine.results_lost(uuid, reply.lost, now)
         self._machine.never_came(uuid, reply.missing, now)
 
-    def _unclaimed(self, uuid: str, frames: list[Any]) -> None:
+    def _unclaimed(self, uuid: str, msg_id: str, frames: list[Any]) -> None:
         """An engine has answered what is not known here (any more).
 
         The task was failed, since the engine had been given up, or had ended, and its reply was
         sent again, or it was submitted to a controller of which this one is the successor. Its
         client knows which.
         """
+        if self._early is not None:
+            self._early_replies[msg_id] = frames
         _, client, *rest = frames
         send(self._clients, [client, uuid.encode(), *rest])
 
