@@ -93,6 +93,8 @@ class SchedulerLoop:
         self._submissions = SubmissionReader()
         #: What clients have sent while engines of an earlier run may come back; else None.
         self._early: list[list[Any]] | None = None
+        #: Meanwhile, replies to tasks that are not known; their clients may submit them again.
+        self._early_replies: dict[str, list[Any]] = {}
         # The hub comes first: a client may know of an engine only after the hub said so here, and
         # its task must not come before. Then replies, which free engines.
         served = (
@@ -196,6 +198,7 @@ class SchedulerLoop:
         early, self._early = self._early or [], None
         for frames in (*restored, *early):
             self._on_client(frames)
+        self._early_replies.clear()
 
     def _on_client(self, frames: list[Any]) -> None:
         if self._early is not None:
@@ -223,6 +226,9 @@ class SchedulerLoop:
             job = self._submissions.read(message, frames)
             if known is not None:
                 self._submitted_again(known, job)
+                return
+            if reply := self._early_replies.pop(header.msg_id, None):
+                self._deliver(Deliver(job, reply))
                 return
         except Unacceptable as e:
             self._log.warning("Refused a task: %s", e)
@@ -315,6 +321,8 @@ class SchedulerLoop:
         sent again, or it was submitted to a controller of which this one is the successor. Its
         client knows which.
         """
+        if self._early is not None:
+            self._early_replies[msg_id] = frames
         _, client, *rest = frames
         self._send_result([client, uuid.encode(), *rest], msg_id, uuid)
 

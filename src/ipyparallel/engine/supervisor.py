@@ -83,7 +83,8 @@ class Child:
             data = os.read(self.status, 1024)
         except BlockingIOError:
             return None
-        return int(json.loads(data)["id"]) if data else None
+        # the last one, as an engine that comes back may have got another
+        return int(json.loads(data.splitlines()[-1])["id"]) if data else None
 
 
 @dataclass
@@ -105,7 +106,7 @@ class Birth:
 
     def registered(self, engine_id: int) -> None:
         """Tell the supervisor the id."""
-        os.write(self.status, json.dumps({"id": engine_id}).encode())
+        os.write(self.status, json.dumps({"id": engine_id}).encode() + b"\n")
 
 
 class Supervisor:

@@ -89,7 +89,8 @@ class SocketFolder:
             self.path = Path(tempfile.mkdtemp(dir=parent))
         self._lock = (self.path / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # one that is looking what was left behind may hold that of a new one, for a moment
+            fcntl.flock(self._lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if again else 0))
         except OSError:
             self._lock.close()
             raise OSError(f"a controller is running that uses {self.path}") from None
