@@ -27,6 +27,7 @@ from ..protocol.messages import (
 )
 from ..protocol.profiles import security_folder
 from ..protocol.session import Session
+from ..protocol.versions import own_versions
 from ..transport.addresses import reachable
 from ..transport.heart import Heart
 from ..transport.liveness import refused
@@ -235,7 +236,12 @@ class Engine:
 
     def _registration(self, engine_id: int | None, **more: Any) -> RegistrationRequest:
         return RegistrationRequest(
-            self._uuid, engine_id, reports_ready=True, resources=self._resources, **more
+            self._uuid,
+            engine_id,
+            reports_ready=True,
+            resources=self._resources,
+            versions=own_versions(),
+            **more,
         )
 
     def _make_kernel(self) -> IPythonParallelKernel:
