@@ -104,6 +104,9 @@ class PureScheduler:
         match link.decode_for_scheduler(frames[0]):
             case link.LoadRequest(number):
                 self._tell(link.Load(number, {}))  # nobody counts
+            case link.Greet(uuid):
+                # nobody can be singled out; whoever is connected gets tasks
+                self._tell(link.EngineReached(uuid))
             case link.Stop():
                 self._thread.stop()
 
