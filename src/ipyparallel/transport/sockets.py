@@ -11,6 +11,11 @@ from ..protocol.framing import COMPACT, DELIMITER, ENVELOPE
 #: From this size on (bytes), a frame is handed over without copying it.
 NO_COPY = 1 << 16
 
+#: Milliseconds that what was sent may have no sign of having arrived. Then the connection breaks,
+#: and another is made; the operating system alone would wait for a quarter of an hour. More than a
+#: minute's loss of network, and the pause before the attempt that finds it over.
+_MAX_SILENCE = 120_000
+
 #: ROUTER identities of the controller's sockets on the engines' side.
 MUX_OUT = b"mux_out"
 TASK_OUT = b"task_out"
@@ -46,6 +51,7 @@ def new_socket(
     socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
     socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 60)
     socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 20)
+    socket.setsockopt(zmq.TCP_MAXRT, _MAX_SILENCE)
     if identity:
         socket.setsockopt(zmq.IDENTITY, identity)
     if kind == zmq.ROUTER:
