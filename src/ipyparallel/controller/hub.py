@@ -159,6 +159,7 @@ class Hub:
         self._restorable = restorable
         self._table_due = False
         self._restoring = False
+        self._when_restored: list[Callable[[], None]] = []
         self.dask = DaskScheduler(connection_info["interface"], log)
         self._observer = observer
         self._hearts = Hearts(max_misses)
@@ -504,6 +505,16 @@ class Hub:
             self.log.warning("Not waiting for %d engines that have not come back", missing)
             self.returning.expected.clear()
         self._tell_scheduler(link.Restored(self.restored_tasks()))
+        waiting, self._when_restored = self._when_restored, []
+        for then in waiting:
+            then()
+
+    def when_restored(self, then: Callable[[], None]) -> None:
+        """Call `then` when the engines of an earlier run are back, or not waited for any longer."""
+        if self._restoring:
+            self._when_restored.append(then)
+        else:
+            then()
 
     def engine_dead(self, uuid: str) -> None:
         """An engine that the hub does not know will not come back."""
