@@ -91,6 +91,7 @@ def _take_in(hub: Hub, request: RegistrationRequest, reply: Reply) -> None:
         return
     hub.log.debug("Engine %d is coming", engine.id)
     engine.returning, engine.balanced = request.returning, request.balanced
+    hub.holds(request.holding)
     reply("registration_reply", _registered(hub, engine))
     hub.engine_coming(engine)
 
