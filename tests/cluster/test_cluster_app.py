@@ -190,15 +190,13 @@ def test_engines_that_die_are_started_again(ipcluster, foreground, env):
 
 def test_engines_that_were_added_are_started_again(ipcluster, foreground, env):
     assert ipcluster("start", "-n", "1", "--restart=ON-FAILURE", "--daemonize").returncode == 0
-    process = foreground(
-        "engines", "-n", "1", "--restart=on-failure", until="Starting 1 engines"
-    )
+    process = foreground("engines", "-n", "1", "--restart=on-failure", until="Starting 1 engines")
     assert kill_an_engine(env, 2) == ["killed by SIGKILL", "True 2"]
     assert process.poll() is None
 
 
 def test_engines_that_die_too_often_soon_after_the_start_end_it(ipcluster, foreground):
-    never_ready = "--EngineLauncher.engine_args=['-c', 'import os; os._exit(5)']"
+    never_ready = "--EngineLauncher.engine_args=['-c', 'import os; os._exit(5)', '--IPEngine.restart_delay=0']"
     more = "--IPClusterStart.early_shutdown=60"
     failed = ipcluster("start", "-n", "1", "--restart=on-failure", never_ready, more)
     assert failed.returncode == 1
