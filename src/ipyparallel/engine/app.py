@@ -199,7 +199,7 @@ class IPEngine(BaseParallelApplication):
             birth.uuid,
             profile=self.profile_path,
             log=self.log,
-            engine_id=place.engine_id if place.replaces else requested,
+            engine_id=requested if place.engine_id is None else place.engine_id,
             replaces=place.replaces,
             resources=resources_of(self.resources, place.index),
             timeout=self.timeout,

@@ -29,7 +29,7 @@ from ..protocol.session import new_id
 from .agent import Born, Died, Ended
 from .agent_process import AgentProcess
 from .deaths import Beginning, Death, Witness
-from .faults import log_faults
+from .faults import report_faults
 from .forking import fork, handle_signals
 from .orders import Dismiss, Orders
 from .restarts import ON_FAILURE, RESTART_SIGNAL, RestartPolicy
@@ -66,7 +66,7 @@ class Child:
     pid: int
     uuid: str
     place: Place
-    #: Read end of a pipe on which the engine tells its id.
+    #: Read end of a pipe on which the engine tells its id and, if it dies of a fault, where it was.
     status: int
     began: Beginning
     #: Seconds that it was to wait first.
@@ -77,13 +77,17 @@ class Child:
         """Seconds for which it has lived, without those."""
         return time.monotonic() - self.began.time - self.delay
 
-    def read_id(self) -> int | None:
-        """The id that the engine was given, if it got that far."""
-        try:
-            data = os.read(self.status, 1024)
-        except BlockingIOError:
-            return None
-        return int(json.loads(data)["id"]) if data else None
+    def read_status(self) -> tuple[int | None, str]:
+        """The id that the engine was given, if it got that far; and what it said of a fault."""
+        said = b""
+        # those that it has forked may hold the other end still
+        with suppress(BlockingIOError):
+            while data := os.read(self.status, 1 << 16):
+                said += data
+        if not said.startswith(b"{"):
+            return None, said.decode(errors="replace")
+        line, _, fault = said.partition(b"\n")
+        return int(json.loads(line)["id"]), fault.decode(errors="replace")
 
 
 @dataclass
@@ -94,7 +98,7 @@ class Birth:
     place: Place
     #: Readable when the supervisor has died.
     lifeline: int
-    #: Write end of the pipe that tells the supervisor the engine's id.
+    #: Write end of the pipe to the supervisor; see `Child.status`.
     status: int
     #: Seconds to wait before it begins.
     delay: float
@@ -105,7 +109,7 @@ class Birth:
 
     def registered(self, engine_id: int) -> None:
         """Tell the supervisor the id."""
-        os.write(self.status, json.dumps({"id": engine_id}).encode())
+        os.write(self.status, json.dumps({"id": engine_id}).encode() + b"\n")
 
 
 class Supervisor:
@@ -236,6 +240,8 @@ class Supervisor:
         began = self._witness.born()
         status, status_end = os.pipe()
         os.set_blocking(status, False)
+        # nobody reads before the end: what is too much is lost, and holds up nothing
+        os.set_blocking(status_end, False)
         pid = fork([*self._descriptors(), *self._orders.ends, status])
         if pid == 0:
             self._become_engine(Birth(uuid, place, self._lifeline, status_end, delay))
@@ -255,7 +261,7 @@ class Supervisor:
         code = 1
         try:
             _reseed()
-            log_faults()
+            report_faults(birth.status)
             if birth.wait():
                 code = self._run(birth)
         except KeyboardInterrupt:
@@ -271,9 +277,9 @@ class Supervisor:
             os._exit(code)
 
     def _on_death(self, child: Child, status: int, usage: resource.struct_rusage) -> None:
-        engine_id = child.read_id()
+        engine_id, fault = child.read_status()
         os.close(child.status)
-        death = self._witness.died(child.pid, status, usage, child.began)
+        death = self._witness.died(child.pid, status, usage, child.began, fault)
         why_replaced = self._replacing.pop(child.uuid, None)
         is_dismissed = child.uuid in self._dismissed
         self._dismissed.discard(child.uuid)

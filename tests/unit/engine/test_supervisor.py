@@ -130,10 +130,10 @@ def test_one_that_fails_is_started_again_with_its_id_until_that_was_done_too_oft
 
 def test_a_long_life_makes_up_for_deaths() -> None:
     early = "child.place = dataclasses.replace(child.place, deaths=1)\n"
-    imports = "import dataclasses\nfrom ipyparallel.engine.deaths import Beginning\n"
+    imports = "import dataclasses\n"
     said, _ = run(imports + failing(limit=1) + early + KILL)
     assert said == ["exit code 137"]
-    aged = early + "child.began = Beginning(0, -1e6)\n"
+    aged = early + "child.began = dataclasses.replace(child.began, time=-1e6)\n"
     said, _ = run(imports + failing(limit=1) + aged + KILL)
     assert said == ["1 7 0.0", "exit code 139"]
 
