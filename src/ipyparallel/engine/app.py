@@ -19,9 +19,10 @@ from ..error import EngineError
 from ..protocol import connection
 from ..protocol.connection import EngineInfo
 from ..util.resources import Resources, check_number, resources_of
+from .children import Birth
 from .current import bind_kernel
 from .restarts import NEVER, ON_FAILURE, RestartPolicy
-from .supervisor import NOT_TAKEN_IN, Birth, Supervisor
+from .supervisor import NOT_TAKEN_IN, Supervisor
 
 if TYPE_CHECKING:
     from .kernel import IPythonParallelKernel
