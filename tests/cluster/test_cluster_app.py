@@ -195,10 +195,10 @@ def test_engines_that_were_added_are_started_again(ipcluster, foreground, env):
     assert process.poll() is None
 
 
-def test_engines_that_die_too_often_soon_after_the_start_end_it(ipcluster, foreground):
-    never_ready = "--EngineLauncher.engine_args=['-c', 'import os; os._exit(5)']"
-    more = "--IPClusterStart.early_shutdown=60"
-    failed = ipcluster("start", "-n", "1", "--restart=on-failure", never_ready, more)
+def test_engines_that_die_too_often_soon_after_the_start_end_it(ipcluster):
+    arguments = ["-c", "import os; os._exit(5)", "--IPEngine.restart_delay=0"]
+    more = f"--EngineLauncher.engine_args={arguments}"
+    failed = ipcluster("start", "-n", "1", "--restart=on-failure", more)
     assert failed.returncode == 1
     assert "exited with code 5; it is not started again, as it has died 6 times" in failed.stderr
 

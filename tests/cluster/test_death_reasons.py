@@ -83,6 +83,36 @@ def test_a_fault_in_a_balanced_task_and_in_a_cell(new_cluster: NewCluster) -> No
         client[left].execute(cell).get(30)
 
 
+def test_engines_that_die_at_once_are_each_told_with_their_own_stack(
+    new_cluster: NewCluster,
+) -> None:
+    cluster, client = new_cluster(4)
+    (engine_set,) = cluster.engines.values()
+    tasks = [client[i].apply_async(read_nothing if i % 2 else abort) for i in range(4)]
+    for i, task in enumerate(tasks):
+        with pytest.raises(ipp.EngineError) as caught:
+            task.get(30)
+        told = str(caught.value)
+        assert told.count("Fatal Python error") == 1
+        assert told.endswith("in read_nothing" if i % 2 else "in abort")
+    engine_set.join_sync(30)
+    log = engine_set.get_output()
+    assert (log.count("in read_nothing"), log.count("in abort")) == (2, 2)
+
+
+def fork_one_that_dies() -> int:
+    pid = os.fork()
+    if pid == 0:
+        read_nothing()
+    return os.waitpid(pid, 0)[1]
+
+
+def test_faults_of_what_an_engine_forks_are_in_the_log(new_cluster: NewCluster) -> None:
+    cluster, client = new_cluster(1)
+    assert client[0].apply_sync(fork_one_that_dies) == signal.SIGSEGV
+    assert "in read_nothing" in cluster.engine_set.get_output()
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other C libraries say less")
 def test_what_the_c_library_says_is_told(new_cluster: NewCluster) -> None:
     _, client = new_cluster(1)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import ipyparallel as ipp
-from support.processes import Controller, Engines, wait_until
 from support.network import Network
+from support.processes import Controller, Engines, wait_until
 
 
 @dataclass

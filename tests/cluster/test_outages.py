@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tests.support.processes import Controller, Engines, wait_until
+from tests.support.processes import Controller, Engines
 from tests.support.proxy import Proxy
 
 import ipyparallel as ipp
@@ -55,8 +54,6 @@ def define(client: ipp.Client) -> None:
 
 def run(key: object, file: str = "", until: str = "") -> object:
     """Note that this ran; wait for a file, if one is named."""
-    import os
-    import time
 
     runs = globals().setdefault("runs", [])
     runs.append(key)

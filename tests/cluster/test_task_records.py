@@ -74,7 +74,9 @@ def test_a_balanced_task_leaves_a_complete_record(client: ipp.Client) -> None:
 
 
 def test_code_on_an_engine_leaves_its_output(client: ipp.Client) -> None:
-    task = client[0].execute("import sys; print('out'); print('err', file=sys.stderr); 6 * 7", silent=False)
+    task = client[0].execute(
+        "import sys; print('out'); print('err', file=sys.stderr); 6 * 7", silent=False
+    )
     task.get(20)
 
     def complete() -> bool:
@@ -95,7 +97,11 @@ def test_failures_are_recorded(client: ipp.Client) -> None:
     with pytest.raises(ValueError, match="why"):
         task.get(20)
     content = record_of(client, task)["result_content"]
-    assert (content["status"], content["ename"], content["evalue"]) == ("error", "ValueError", "why")
+    assert (content["status"], content["ename"], content["evalue"]) == (
+        "error",
+        "ValueError",
+        "why",
+    )
     wait_until(lambda: record_of(client, task)["stdout"] == "before\n")
 
 
@@ -201,7 +207,7 @@ def test_direct_tasks_of_a_client_that_has_left_fail_with_their_engine(
     with pytest.raises(ipp.EngineError):
         pid_task.get(20)
     failed = client.get_result(left[1])
-    with pytest.raises(ipp.EngineError, match="Engine 0 died while running task .*SIGKILL"):
+    with pytest.raises(ipp.EngineError, match=r"Engine 0 died while running task .*SIGKILL"):
         failed.get(20)
 
 

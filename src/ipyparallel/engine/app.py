@@ -20,9 +20,10 @@ from ..protocol import connection
 from ..protocol.connection import EngineInfo
 from ..protocol.versions import own_versions
 from ..util.resources import Resources, check_number, resources_of
+from .children import Birth
 from .current import bind_kernel
 from .restarts import NEVER, ON_FAILURE, RestartPolicy
-from .supervisor import NOT_TAKEN_IN, Birth, Supervisor
+from .supervisor import NOT_TAKEN_IN, Supervisor
 
 if TYPE_CHECKING:
     from .kernel import IPythonParallelKernel
@@ -201,7 +202,7 @@ class IPEngine(BaseParallelApplication):
             birth.uuid,
             profile=self.profile_path,
             log=self.log,
-            engine_id=place.engine_id if place.replaces else requested,
+            engine_id=requested if place.engine_id is None else place.engine_id,
             replaces=place.replaces,
             resources=resources_of(self.resources, place.index),
             timeout=self.timeout,

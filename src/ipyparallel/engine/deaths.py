@@ -51,7 +51,14 @@ class Witness:
         """An engine is about to begin."""
         return Beginning(self._log.end)
 
-    def died(self, pid: int, status: int, usage: resource.struct_rusage, began: Beginning) -> Death:
+    def died(
+        self,
+        pid: int,
+        status: int,
+        usage: resource.struct_rusage,
+        began: Beginning,
+        fault: str = "",
+    ) -> Death:
         """An engine has died.
 
         Parameters
@@ -60,6 +67,8 @@ class Witness:
             As ``wait4`` gave them.
         began : Beginning
             What `born` returned for it.
+        fault : str
+            What Python said of a fault; it is put into the log, too.
         """
         code = os.waitstatus_to_exitcode(status)
         reason = describe_exit(code)
@@ -67,8 +76,12 @@ class Witness:
             why := self._killings.explain(pid, began.time, peak_memory(usage))
         ):
             reason += f": {why}"
-        lines = last_lines(self._log.read(max(began.log_end, self._told_end))) if code else ""
-        return Death(code, reason, lines)
+        if code == 0:
+            return Death(code, reason)
+        written = self._log.read(max(began.log_end, self._told_end))
+        if fault:
+            self._log.write(fault)
+        return Death(code, reason, last_lines(f"{written}\n{fault}"))
 
     def told(self) -> None:
         """A death has been told: what is in the log up to here is no news of another one."""

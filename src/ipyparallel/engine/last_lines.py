@@ -1,7 +1,7 @@
 """What an engine wrote to the log last: a C library's complaint, or where Python was.
 
 All engines of a supervisor write to one log, its standard error. So what is told of one is what
-was written since it began, or since another one died.
+was written since it began, or since another one died. Where Python was is told apart; see `faults`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _cut(line: str) -> str:
 
 
 class CommonLog:
-    """The log of a supervisor and its engines, if it is a file that can be read."""
+    """The log of a supervisor and its engines; to be read if it is a file."""
 
     def __init__(self, descriptor: int = 2) -> None:
         self._descriptor = descriptor
@@ -93,3 +93,8 @@ class CommonLog:
             file.seek(max(start, end - _LOOKED_AT))
             return file.read(_LOOKED_AT).decode(errors="replace")
         return ""
+
+    def write(self, text: str) -> None:
+        """Write to it, if there is one."""
+        with suppress(OSError):
+            os.write(self._descriptor, text.encode())

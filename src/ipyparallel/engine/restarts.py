@@ -54,6 +54,10 @@ class RestartPolicy:
         """Whether to start another one after so many deaths in a row."""
         return self.when == ON_FAILURE and deaths <= self.limit
 
+    def is_exhausted(self, deaths: int) -> bool:
+        """Whether this has been tried, in vain."""
+        return self.when == ON_FAILURE and deaths > self.limit > 0
+
     def delay_after(self, deaths: int) -> float:
         """Seconds to wait then."""
         if deaths < 2:

@@ -11,28 +11,26 @@ that is to be started again if it fails, another is forked for its place; see `o
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import os
 import random
-import select
 import signal
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from ..protocol.connection import EngineInfo
 from ..protocol.session import new_id
 from .agent import Born, Died, Ended
 from .agent_process import AgentProcess
-from .deaths import Beginning, Death, Witness
-from .faults import log_faults
+from .children import Birth, Child, Place
+from .deaths import Death, Witness
+from .faults import report_faults
 from .forking import fork, handle_signals
 from .orders import Dismiss, Orders
-from .restarts import ON_FAILURE, RESTART_SIGNAL, RestartPolicy
+from .restarts import RESTART_SIGNAL, RestartPolicy
 
 if TYPE_CHECKING:
     import resource
@@ -43,70 +41,6 @@ STOP_TIMEOUT = 3
 
 #: Exit code of an engine that the controller did not take in.
 NOT_TAKEN_IN = 255
-
-
-@dataclass(frozen=True)
-class Place:
-    """What stays the same when an engine is replaced, and what the next one has to know of it."""
-
-    #: Which of the supervisor's engines it is, from 0.
-    index: int
-    #: The id that the engine before it had; None if there was none.
-    engine_id: int | None = None
-    #: Uuid of that engine.
-    replaces: str = ""
-    #: How many died here in a row.
-    deaths: int = 0
-
-
-@dataclass
-class Child:
-    """An engine as its supervisor sees it."""
-
-    pid: int
-    uuid: str
-    place: Place
-    #: Read end of a pipe on which the engine tells its id.
-    status: int
-    began: Beginning
-    #: Seconds that it was to wait first.
-    delay: float
-
-    @property
-    def life(self) -> float:
-        """Seconds for which it has lived, without those."""
-        return time.monotonic() - self.began.time - self.delay
-
-    def read_id(self) -> int | None:
-        """The id that the engine was given, if it got that far."""
-        try:
-            data = os.read(self.status, 1024)
-        except BlockingIOError:
-            return None
-        # the last one, as an engine that comes back may have got another
-        return int(json.loads(data.splitlines()[-1])["id"]) if data else None
-
-
-@dataclass
-class Birth:
-    """What a new engine process gets from its supervisor."""
-
-    uuid: str
-    place: Place
-    #: Readable when the supervisor has died.
-    lifeline: int
-    #: Write end of the pipe that tells the supervisor the engine's id.
-    status: int
-    #: Seconds to wait before it begins.
-    delay: float
-
-    def wait(self) -> bool:
-        """Wait until the engine is to begin; False if its supervisor has died meanwhile."""
-        return not select.select([self.lifeline], [], [], self.delay)[0]
-
-    def registered(self, engine_id: int) -> None:
-        """Tell the supervisor the id."""
-        os.write(self.status, json.dumps({"id": engine_id}).encode() + b"\n")
 
 
 class Supervisor:
@@ -237,6 +171,8 @@ class Supervisor:
         began = self._witness.born()
         status, status_end = os.pipe()
         os.set_blocking(status, False)
+        # nobody reads before the end: what is too much is lost, and holds up nothing
+        os.set_blocking(status_end, False)
         pid = fork([*self._descriptors(), *self._orders.ends, status])
         if pid == 0:
             self._become_engine(Birth(uuid, place, self._lifeline, status_end, delay))
@@ -256,7 +192,7 @@ class Supervisor:
         code = 1
         try:
             _reseed()
-            log_faults()
+            report_faults(birth.status)
             if birth.wait():
                 code = self._run(birth)
         except KeyboardInterrupt:
@@ -272,56 +208,53 @@ class Supervisor:
             os._exit(code)
 
     def _on_death(self, child: Child, status: int, usage: resource.struct_rusage) -> None:
-        engine_id = child.read_id()
+        engine_id, fault = child.read_status()
         os.close(child.status)
-        death = self._witness.died(child.pid, status, usage, child.began)
+        death = self._witness.died(child.pid, status, usage, child.began, fault)
+        code = death.code
         why_replaced = self._replacing.pop(child.uuid, None)
         is_dismissed = child.uuid in self._dismissed
         self._dismissed.discard(child.uuid)
         name = f"Engine {engine_id}" if engine_id is not None else "An engine that was starting"
-        code = death.code
         if self._stopping and code == 0:
             self._log.debug("%s has stopped", name)
             self._agent.tell(Ended(child.uuid))
             return
         # one that was still starting dies of what it is told
         obeyed = self._stopping and code == -signal.SIGTERM
-        is_failure = code != 0 and not obeyed and not is_dismissed and why_replaced is None
         if why_replaced is not None and code == -signal.SIGKILL:
             # and it did not die of something else just before
             death = Death(code, why_replaced)
-        place = replace(child.place, replaces=child.uuid)
-        if engine_id is not None:
-            place = replace(place, engine_id=engine_id)
-        again = why_replaced is not None
-        if is_failure:
+        place, delay = child.next_place(engine_id), 0.0
+        again = why_replaced is not None and not self._stopping
+        if why_replaced is None and code != 0 and not obeyed and not is_dismissed:
             place = replace(place, deaths=self._policy.count(place.deaths, child.life))
             again = self._may_try_again(place, code)
-            if not again and self._policy.when == ON_FAILURE and not self._stopping:
-                why_not = f"it is not started again, as it has died {place.deaths} times in a row"
-                death = replace(death, reason=f"{death.reason}; {why_not}")
-        again = again and not self._stopping
-        if is_failure and not again:
-            self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
+            delay = self._policy.delay_after(place.deaths)
+            if not again:
+                self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
+                death = replace(death, reason=death.reason + self._why_not_again(place))
         level = logging.INFO if code == 0 or obeyed else logging.ERROR
         self._log.log(level, "%s (pid %d) is gone: %s", name, child.pid, death.reason)
         self._witness.told()
         self._agent.tell(Died(child.uuid, engine_id, death.reason, death.last_lines))
         if again:
-            self._start_again(place, self._policy.delay_after(place.deaths) if is_failure else 0.0)
+            self._start_again(place, delay)
         else:
             self._vacant.append(place)
-        if self._fills_vacant and not self._stopping:
-            self._fills_vacant = False
-            vacant, self._vacant = self._vacant, []
-            for place in vacant:
-                self._start_again(replace(place, deaths=0))
+        if self._fills_vacant:
+            self._fill_vacant()
 
     def _may_try_again(self, place: Place, code: int) -> bool:
         """Whether to start another engine for one that has failed."""
-        if code == NOT_TAKEN_IN and place.engine_id is None:
-            return False  # the first one did not find its way: nor will others
+        if self._stopping or (code == NOT_TAKEN_IN and place.engine_id is None):
+            return False  # where the first one did not find its way, others will not either
         return self._policy.allows(place.deaths)
+
+    def _why_not_again(self, place: Place) -> str:
+        if self._stopping or not self._policy.is_exhausted(place.deaths):
+            return ""
+        return f"; it is not started again, as it has died {place.deaths} times in a row"
 
     def _start_again(self, place: Place, delay: float = 0.0) -> None:
         when = f" in {delay:g} s" if delay else ""
@@ -330,6 +263,15 @@ class Supervisor:
             self._fork(place, delay)
         except OSError as e:
             self._log.error("No other engine can be started in its place: %s", e)
+            self._vacant.append(place)
+
+    def _fill_vacant(self) -> None:
+        """Start engines where others were that died, and were not replaced."""
+        self._fills_vacant = False
+        vacant, self._vacant = self._vacant, []
+        for place in vacant:
+            if not self._stopping:
+                self._start_again(replace(place, deaths=0))
 
 
 def _reseed() -> None:

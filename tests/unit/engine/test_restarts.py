@@ -31,3 +31,9 @@ def test_the_first_time_at_once_then_after_ever_longer_delays() -> None:
 def test_the_limit_is_the_number_of_starts(limit: int) -> None:
     policy = RestartPolicy("on-failure", limit=limit)
     assert [policy.allows(n) for n in range(1, 5)] == [n <= limit for n in range(1, 5)]
+
+
+def test_it_is_exhausted_when_it_did_not_help() -> None:
+    assert [RestartPolicy("on-failure", limit=2).is_exhausted(n) for n in (2, 3)] == [False, True]
+    assert not RestartPolicy("on-failure", limit=0).is_exhausted(1)
+    assert not RestartPolicy().is_exhausted(9)

@@ -130,12 +130,26 @@ def test_one_that_fails_is_started_again_with_its_id_until_that_was_done_too_oft
 
 def test_a_long_life_makes_up_for_deaths() -> None:
     early = "child.place = dataclasses.replace(child.place, deaths=1)\n"
-    imports = "import dataclasses\nfrom ipyparallel.engine.deaths import Beginning\n"
+    imports = "import dataclasses\n"
     said, _ = run(imports + failing(limit=1) + early + KILL)
     assert said == ["exit code 137"]
-    aged = early + "child.began = Beginning(0, -1e6)\n"
+    aged = early + "child.began = dataclasses.replace(child.began, time=-1e6)\n"
     said, _ = run(imports + failing(limit=1) + aged + KILL)
     assert said == ["1 7 0.0", "exit code 139"]
+
+
+def test_one_that_was_never_taken_in_is_not_started_again() -> None:
+    script = """
+from ipyparallel.engine.children import Place
+supervisor._run = lambda birth: 255
+os.kill(child.pid, signal.SIGKILL)
+os.waitpid(child.pid, 0)
+supervisor._children.clear()
+supervisor._fork(Place(0))
+"""
+    said, log = run(failing() + script)
+    assert said == ["exit code 255"]
+    assert log.splitlines()[-1].endswith("is gone: exited with code 255")
 
 
 DISMISS = "from ipyparallel.engine.orders import Dismiss\nsupervisor._orders.give(Dismiss(uuid))\n"
@@ -194,7 +208,7 @@ os.kill(os.getpid(), RESTART_SIGNAL)
 """
     imports = (
         "from ipyparallel.engine.restarts import RESTART_SIGNAL\n"
-        "from ipyparallel.engine.supervisor import Place\n"
+        "from ipyparallel.engine.children import Place\n"
     )
     said, log = run(imports + script)
     assert sorted(said) == ["0 7 0", "1 7 0", "exit code 137"]
@@ -203,7 +217,7 @@ os.kill(os.getpid(), RESTART_SIGNAL)
 
 def test_a_child_that_waits_ends_with_its_supervisor() -> None:
     script = """
-from ipyparallel.engine.supervisor import Birth, Place
+from ipyparallel.engine.children import Birth, Place
 read_end, write_end = os.pipe()
 birth = Birth("x", Place(0), read_end, -1, 1000.0)
 os.close(write_end)
