@@ -55,7 +55,6 @@ def _answer_at_once(hub: Hub, request: ResultRequest, reply: Reply) -> None:
 
 
 def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
-    hub.records.read()
     missing = set()
 
     def tell(msg_ids: Iterable[str]) -> None:
@@ -72,9 +71,12 @@ def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
         found.pending = sorted(missing)
         found.send(hub, reply)
 
-    tell(dict.fromkeys(request.msg_ids))
-    if missing:
-        hub.records.when_ended(missing, tell)
+    def begin() -> None:
+        tell(dict.fromkeys(request.msg_ids))
+        if missing:
+            hub.records.when_ended(missing, tell)
+
+    hub.records.when_near(begin)
 
 
 class _Results:
