@@ -33,7 +33,9 @@ from .engines import EngineTable
 from .execute_reply import ExecuteReply
 from .pure import lost_with, maybe_lost
 from .recording import Recorder
+from .recovery import Recovery
 from .resolving import resolve
+from .skew import Skew
 from .tasks import MessageFuture, TaskTable
 
 _log = logging.getLogger("ipyparallel.client")
@@ -78,11 +80,26 @@ class Dispatcher:
         #: was the last.
         self.listeners: dict[str, Callable[[Message], bool]] = {}
         self.recorder = Recorder()
+        self.skew = Skew()
+        #: Sees to what was lost with a connection.
+        self.recovery: Recovery | None = None
 
     # ---- submitting, in any thread
 
-    def expect(self, tasks: Sequence[MessageFuture]) -> None:
+    def expect(
+        self,
+        tasks: Sequence[MessageFuture],
+        channel: str = "",
+        messages: Sequence[list[Any]] | None = None,
+    ) -> None:
         """Add tasks that are about to be sent.
+
+        Parameters
+        ----------
+        channel : str
+            Where; empty if that is not known.
+        messages : sequence of lists of frames, optional
+            What is to be kept of them as long as they are pending.
 
         Raises
         ------
@@ -94,7 +111,18 @@ class Dispatcher:
         with self.tasks.lock:
             self.check()
             for task in tasks:
+                task.channel = channel
                 self.tasks.add(task)
+            if messages is not None:
+                for task, frames in zip(tasks, messages, strict=True):
+                    self.tasks.keep(task, frames)
+
+    def keep(self, task: MessageFuture, channel: str, frames: list[Any] | None) -> None:
+        """A task that was expected before is about to be sent; keep this of it."""
+        with self.tasks.lock:
+            task.channel = channel
+            if frames is not None and task.msg_id in self.tasks.pending:
+                self.tasks.keep(task, frames)
 
     def check(self) -> None:
         """Raise `ControllerLost` if nothing can be submitted any more."""
@@ -171,6 +199,8 @@ class Dispatcher:
         self._end(task, result, error)
 
     def _end(self, task: MessageFuture, result: Any, error: BaseException | None) -> None:
+        if error is not None and task.reply_metadata is not None:
+            self.skew.explain(error, task, task.reply_metadata.engine)
         if task.cancelling is None or error is None or not task.cancelling.takes(task, error):
             resolve(task, result, error)
         task.check_output()
@@ -318,24 +348,40 @@ class Dispatcher:
             _log.warning("Dropped a notification: %s", e)
             return
         if msg_type == "registration_notification":
-            self._engines.add(notice.id, notice.uuid, notice.native)
+            try:
+                self.skew.meet({notice.uuid: (notice.id, notice.versions)})
+            finally:  # the user may have warnings raised as errors
+                self._engines.add(notice.id, notice.uuid, notice.native, notice.versions)
         elif msg_type == "unregistration_notification":
-            self._engines.remove(notice.id, notice.uuid, notice.reason)
-            self._engine_gone(notice)
+            self.engine_left(notice)
 
-    def _engine_gone(self, notice: EngineNotice) -> None:
+    def engine_left(self, notice: EngineNotice) -> None:
+        """An engine is gone, and what was sent to it comes to nothing."""
+        self._engines.remove(notice.id, notice.uuid, notice.reason)
         with self.tasks.lock:
             failed = self.tasks.on_engine(notice.uuid)
             maybe = maybe_lost(self.tasks, notice.id) if self._pure else []
             for task in (*failed, *maybe):
                 self.tasks.end(task.msg_id)
         for task in failed:
-            _fail(task, engine_died(notice.id, task.msg_id, notice.reason))
+            error = engine_died(notice.id, task.msg_id, notice.reason)
+            self.skew.explain(error, task, notice.uuid)
+            _fail(task, error)
         for task in maybe:
             _fail(task, lost_with(task, notice))
         for task in self.tasks.known():
             if task.reply_metadata and task.reply_metadata.engine == notice.uuid:
                 _end_output(task)  # the rest of it went with the engine
+
+    def on_away(self, seconds: float) -> None:
+        """See `connection.Inbox`."""
+        if self.recovery is not None:
+            self.recovery.away(seconds)
+
+    def on_back(self) -> None:
+        """See `connection.Inbox`."""
+        if self.recovery is not None:
+            self.recovery.begin()
 
     def on_closed(self) -> None:
         """The client was closed."""
