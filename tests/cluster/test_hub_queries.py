@@ -415,6 +415,8 @@ def test_results_are_purged(
     with pytest.raises(KeyError, match=done[0].msg_ids[0]):
         client.get_result(done[0].msg_ids[0]).get(20)
     assert done[0].get() == 0  # who holds it keeps it
+    client.purge_results(done[0])
+    other.purge_hub_results("nobody")
     other[1].purge_results(targets="all")
     with pytest.raises(KeyError):
         other.get_result(done[1].msg_ids[0]).get(20)
