@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..error import describe_exception
 from ..protocol.messages import (
     DatabaseRequest,
     MsgIdsRequest,
@@ -53,7 +52,7 @@ def _answer_at_once(hub: Hub, request: ResultRequest, reply: Reply) -> None:
         try:
             found.add(hub, msg_id, request.status_only)
         except UnknownRecord as e:
-            reply("result_reply", describe_exception(KeyError(str(e))))
+            reply("result_reply", refusal(e))
             return
     found.send(hub, reply)
 
