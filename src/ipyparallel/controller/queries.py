@@ -58,7 +58,8 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
         }
         reply("connection_reply", content)
 
-    hub.when_subscribed(request.token, connected)
+    # by then, of the engines of an earlier run it is known which are still there
+    hub.when_subscribed(request.token, partial(hub.when_restored, connected))
 
 
 def _register(hub: Hub, message: Message, reply: Reply) -> None:
