@@ -283,7 +283,7 @@ class Hub:
         # clients first: one whose balanced task fails should know by then that the engine is gone
         notice = EngineNotice(engine.id, engine.uuid, reason=reason)
         self.notify("unregistration_notification", notice)
-        self._tell_all(link.EngineLeft(engine.uuid, reason))
+        self._tell_all(link.EngineLeft(engine.uuid, reason, engine.uuid in self.returning))
         self._write_table()
 
     def _give_up(self, engine: Engine) -> None:

@@ -70,6 +70,8 @@ class EngineLeft(msgspec.Struct, tag=True):
 
     uuid: str
     reason: str
+    #: Whether it may only be out of reach, and come back.
+    may_return: bool = False
 
 
 class TasksReturned(msgspec.Struct, tag=True):

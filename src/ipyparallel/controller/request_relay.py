@@ -212,9 +212,10 @@ class RequestRelay:
                 self._give_up(uuid, f"engine {uuid} cannot be reached")
             case link.Greet(uuid):
                 self._greet(uuid)
-            case link.EngineLeft(uuid, reason):
+            case link.EngineLeft(uuid, reason, may_return):
                 self._queues.forget(uuid)
-                self._agents.forget(uuid)
+                if not may_return:
+                    self._agents.forget(uuid)
                 why = f"engine {uuid} is gone" + (f": {reason}" if reason else "")
                 for request in self._handed.forget(uuid):
                     self._refuse(request, why)
