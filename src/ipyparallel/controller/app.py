@@ -28,11 +28,12 @@ from ..transport.addresses import SocketFolder
 from .broadcast import BroadcastRefusal
 from .channels import Channels, Context, open_channels
 from .engine_table import EngineTable, EngineTableFile
-from .hub import Hub, Restorable
+from .hub import Hub
 from .output_relay import OutputRelay
 from .ports import parse_ports, sequence
 from .pure_scheduler import PureScheduler
 from .request_relay import RequestRelay
+from .restoration import Restorable
 from .reuse import Earlier, NotReusable, read_earlier
 from .scheduler_loop import SchedulerLoop
 from .settings import PURE, HeartMonitor, TaskScheduler

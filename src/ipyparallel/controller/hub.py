@@ -22,10 +22,10 @@ from ..protocol.session import Message, Session, new_id
 from ..transport.channel import Channel
 from . import link, queries
 from .dask import DaskScheduler
-from .engine_table import EngineTable, EngineTableFile
 from .errands import Errands
 from .hearts import Hearts
 from .registry import CHANNELS, Engine, Registry
+from .restoration import Restorable, Restoration
 from .returning import Greetings, Returning
 from .tokens import Tokens
 
@@ -66,20 +66,6 @@ class Leaving:
     reason: str
     #: What waits for the announcement.
     then: list[Callable[[], None]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Restorable:
-    """How a controller that is killed is started again: who waits for it, and whom it waits for."""
-
-    #: Seconds that engines and clients wait.
-    patience: float
-    #: Where the engines are written down.
-    file: EngineTableFile
-    #: Those of the run before this one.
-    table: EngineTable = field(default_factory=EngineTable)
-    #: Seconds that tasks wait for these.
-    wait: float = 5.0
 
 
 @dataclass(slots=True)
@@ -137,16 +123,7 @@ class Hub:
         self.registry = Registry()
         #: Names this run of the controller.
         self.instance = new_id()
-        #: Seconds that engines and clients wait for a controller that is gone.
-        self.patience = restorable.patience if restorable else 0.0
-        #: Gives the restored tasks, when the engines of an earlier run are back; see
-        #: `link.Restored`.
-        self.restored_tasks: Callable[[], list[list[bytes]]] = list
-        self._restorable = restorable
-        self._table_due = False
-        self._restoring = False
-        #: Relays that hold requests for engines which may yet come back.
-        self._wanted: list[tuple[str, str]] = []
+        self.restoration = Restoration(self, restorable)
         self.dask = DaskScheduler(connection_info["interface"], log)
         self._observer = observer
         self._hearts = Hearts(max_misses)
@@ -156,14 +133,14 @@ class Hub:
         self._load_number = 0
         self._loop = asyncio.get_running_loop()
         self._ping_number = 0
-        self._errands = Errands(self._ask_engine, self._tell_scheduler, self._lost)
+        self._errands = Errands(self._ask_engine, self.tell_scheduler, self._lost)
         self.returning = Returning(self._ask_engine, self._loop.time)
         self._greetings = Greetings(self._greet)
         self._open(sockets)
         self._beat_timer = self._loop.call_later(heart_period, self._beat)
         self._coming_timer: asyncio.TimerHandle | None = None
-        if restorable:
-            self._restore(restorable)
+        self.restoration.begin()
+        self._watch_coming()
 
     def _open(self, s: HubSockets) -> None:
         self._queries = [
@@ -190,9 +167,8 @@ class Hub:
         if self._coming_timer is not None:
             self._coming_timer.cancel()
         self.notify("shutdown_notification", {"status": "ok"})
-        if self._restorable:
-            self._restorable.file.remove()
-        patient = self.registry.ready if self.patience else []
+        self.restoration.close()
+        patient = self.registry.ready if self.restoration.patience else []
         stop = link.Stop([engine.uuid for engine in patient if engine.native])
         self._control_relay.send([link.encode(stop)])
         for channel in (self._mux_relay, self._scheduler):
@@ -220,13 +196,13 @@ class Hub:
         how = "back" if engine.returning else "ready"
         self.log.info("Engine %d is %s%s", engine.id, how, declared and f", with {declared}")
         joined = link.EngineJoined(engine.uuid, engine.id, engine.resources, engine.balanced)
-        self._tell_scheduler(joined)
+        self.tell_scheduler(joined)
         self._hearts.watch(engine.uuid)
-        self._write_table()
+        self.restoration.write()
         notice = EngineNotice(engine.id, engine.uuid, engine.native)
         self.notify("registration_notification", notice)
         self.returning.over(engine.uuid)
-        self._check_restored()
+        self.restoration.check()
 
     def engine_coming(self, engine: Engine) -> None:
         """An engine registered, and will be ready when it can be reached."""
@@ -250,6 +226,11 @@ class Hub:
         self._leaving[engine.uuid] = Leaving(reason)
         self._hearts.forget(engine.uuid)
         self._loop.call_later(DEATH_GRACE, self._announce_gone, engine)
+
+    def engine_dead(self, uuid: str) -> None:
+        """An engine that the hub does not know will not come back."""
+        self.returning.over(uuid)
+        self.restoration.check()
 
     def is_leaving(self, engine: Engine) -> bool:
         """Whether it is gone, and this is about to be announced."""
@@ -284,7 +265,7 @@ class Hub:
         notice = EngineNotice(engine.id, engine.uuid, reason=reason)
         self.notify("unregistration_notification", notice)
         self._tell_all(link.EngineLeft(engine.uuid, reason, engine.uuid in self.returning))
-        self._write_table()
+        self.restoration.write()
 
     def _give_up(self, engine: Engine) -> None:
         if not engine.ready and self.registry.get(engine.uuid) is engine:
@@ -370,7 +351,8 @@ class Hub:
         """Ask an engine; `_on_report` hears its answer."""
         self._control.send([uuid.encode(), *self.session.message(msg_type, content)])
 
-    def _tell_scheduler(self, message: link.ToScheduler) -> None:
+    def tell_scheduler(self, message: link.ToScheduler) -> None:
+        """Send it."""
         self._scheduler.send([link.encode(message)])
 
     def _lost(self, uuid: str, reason: str) -> None:
@@ -423,23 +405,13 @@ class Hub:
         elif channel == "task":
             # a published engine does not come back
             self._lost(uuid, "its connection to the controller broke")
-        elif uuid in self.returning.expected:
-            self._wanted.append((uuid, channel))
         else:
-            self._tell_unknown(uuid, channel)
+            self.restoration.want(uuid, channel)
 
-    def _tell_unknown(self, uuid: str, channel: str) -> None:
+    def tell_unknown(self, uuid: str, channel: str) -> None:
+        """Tell a relay that an engine will not be reached."""
         relay = self._mux_relay if channel == "mux" else self._control_relay
         relay.send([link.encode(link.EngineUnknown(uuid))])
-
-    def _refuse_wanted(self) -> None:
-        """Who waits for an engine that will not come back is told so."""
-        wanted, self._wanted = self._wanted, []
-        for uuid, channel in wanted:
-            if uuid in self.returning.expected:
-                self._wanted.append((uuid, channel))
-            elif uuid not in self.registry:
-                self._tell_unknown(uuid, channel)
 
     def _reconnected(self, uuid: str) -> None:
         """A connection of an engine broke, and there is one again."""
@@ -448,61 +420,11 @@ class Hub:
             self.returning.heard(uuid, surely=True)
         elif engine.native:
             self._greet_soon(uuid, CHANNELS)
-            self._tell_scheduler(link.ErrandsLost(uuid))
+            self.tell_scheduler(link.ErrandsLost(uuid))
 
     def _tell_away(self, message: link.EngineAway | link.EngineBack) -> None:
         for channel in (self._mux_relay, self._scheduler):
             channel.send([link.encode(message)])
-
-    # ---- a controller that was started again
-
-    def _restore(self, restorable: Restorable) -> None:
-        table = restorable.table
-        self.registry.next_id = table.next_id
-        self.returning.expect(table.native)
-        for uuid, engine_id in table.ids().items():
-            if uuid not in self.returning.expected:
-                # a published engine knows of nothing; its heart goes on
-                self.engine_coming(self.registry.register(uuid, engine_id))
-        if self.returning.expected:
-            self.log.info("Expecting %d engines back", len(self.returning.expected))
-        self._restoring = True
-        self._tell_scheduler(link.Restoring())
-        self._loop.call_later(restorable.wait, self._end_restoring)
-        self._loop.call_soon(self._check_restored)
-        self._watch_coming()
-
-    def _check_restored(self) -> None:
-        if self._restoring and not self.returning.expected and not self.registry.coming:
-            self._end_restoring()
-
-    def _end_restoring(self) -> None:
-        """Those that have not come by now are not waited for; they may come all the same."""
-        if not self._restoring:
-            return
-        self._restoring = False
-        if missing := len(self.returning.expected):
-            self.log.warning("Not waiting for %d engines that have not come back", missing)
-            self.returning.expected.clear()
-        self._refuse_wanted()
-        self._tell_scheduler(link.Restored(self.restored_tasks()))
-
-    def engine_dead(self, uuid: str) -> None:
-        """An engine that the hub does not know will not come back."""
-        self.returning.over(uuid)
-        self._refuse_wanted()
-        self._check_restored()
-
-    def _write_table(self) -> None:
-        """Write down who is there, once for all that changes at a time."""
-        if self._restorable and not self._table_due:
-            self._table_due = True
-            self._loop.call_soon(self._write_table_now)
-
-    def _write_table_now(self) -> None:
-        self._table_due = False
-        if self._restorable and not self._scheduler.socket.closed:
-            self._restorable.file.write(self.registry)
 
     def _check_load(self, number: int) -> None:
         question = self._loads[number]

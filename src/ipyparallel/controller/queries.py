@@ -50,7 +50,7 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
             "engines": {str(engine.id): engine.uuid for engine in engines},
             "native": [engine.uuid for engine in engines if engine.native],
             "instance": hub.instance,
-            "patience": hub.patience,
+            "patience": hub.restoration.patience,
         }
         reply("connection_reply", content)
 
@@ -96,7 +96,7 @@ def _registered(hub: Hub, engine: Engine) -> RegistrationReply:
         int(hub.heart_period * 1000),
         hub.connection_info,
         client_info=hub.client_info,
-        patience=hub.patience,
+        patience=hub.restoration.patience,
     )
 
 
