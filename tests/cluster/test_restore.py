@@ -218,6 +218,37 @@ def test_tasks_that_nobody_holds_run_after_all(site: Site) -> None:
     assert "Not waiting for 1 engines" in second.text
 
 
+def test_who_died_meanwhile_is_not_waited_for(site: Site) -> None:
+    """Its agent tells of it, as soon as it can."""
+    site.options = ("--restore", "--IPController.restore_wait=1000")
+    first = site.start()
+    site.start_engines(first, 2)
+    rc = site.connect(first, 2)
+    pids = rc[:].apply_async(os.getpid).get_dict(timeout=20)
+    first.kill()
+    os.kill(pids[0], signal.SIGKILL)
+    rc = site.connect(site.start(), 1)
+    assert rc.load_balanced_view().apply_async(os.getpid).get(30) == pids[1]
+    assert rc.ids == [1]
+
+
+def test_requests_to_engines_that_do_not_come_back_are_refused(site: Site) -> None:
+    site.options = ("--restore", "--IPController.restore_wait=1")
+    first = site.start()
+    engines = site.start_engines(first, 1)
+    rc = site.connect(first, 1)
+    uuid = rc._messenger.engines.uuid(0).encode()
+    client = Submitter(first)
+    site.parts.append(client)
+    first.kill()
+    engines.kill()
+    for process in engines._family:
+        process.kill()
+    client.direct.send_multipart([uuid, *client.make(pow, 2, 3)()])
+    site.start()
+    assert "cannot be reached" in client.answer(client.direct).content()["evalue"]
+
+
 def test_a_clean_end_leaves_nothing_that_waits(site: Site) -> None:
     site.options = ("--restore",)
     controller = site.start()

@@ -85,7 +85,8 @@ def _take_in(hub: Hub, request: RegistrationRequest, reply: Reply) -> None:
         reply("registration_reply", wrap_exception())
         return
     hub.log.debug("Engine %d is coming", engine.id)
-    engine.returning, engine.balanced = request.returning, request.balanced
+    engine.returning = request.returning
+    engine.holding, engine.balanced = request.holding, request.balanced
     reply("registration_reply", _registered(hub, engine))
     hub.engine_coming(engine)
 
