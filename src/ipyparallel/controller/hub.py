@@ -261,11 +261,11 @@ class Hub:
             self.log.warning("Engine %d left before it was ready: %s", engine.id, reason or "?")
             return
         self.log.info("Engine %d is gone%s", engine.id, f": {reason}" if reason else "")
+        self.restoration.write()
         # clients first: one whose balanced task fails should know by then that the engine is gone
         notice = EngineNotice(engine.id, engine.uuid, reason=reason)
         self.notify("unregistration_notification", notice)
         self._tell_all(link.EngineLeft(engine.uuid, reason, engine.uuid in self.returning))
-        self.restoration.write()
 
     def _give_up(self, engine: Engine) -> None:
         if not engine.ready and self.registry.get(engine.uuid) is engine:

@@ -70,7 +70,6 @@ class Restoration:
         self._waiting = False
         #: Relays that hold requests for engines which may yet come.
         self._wanted: list[tuple[str, str]] = []
-        self._write_due = False
 
     @property
     def patience(self) -> float:
@@ -132,19 +131,11 @@ class Restoration:
     # ---- the table
 
     def write(self) -> None:
-        """Write down who is there, once for all that changes at a time."""
-        if self._restorable and not self._write_due:
-            self._write_due = True
-            self._loop.call_soon(self._write)
-
-    def _write(self) -> None:
-        # unless it was closed meanwhile
-        if self._write_due and self._restorable:
-            self._write_due = False
+        """Write down who is there; before anybody is told, who may count on it."""
+        if self._restorable:
             self._restorable.file.write(self._hub.registry)
 
     def close(self) -> None:
         """The controller ends as it should: nobody is to come back."""
-        self._write_due = False
         if self._restorable:
             self._restorable.file.remove()
