@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,3 +207,59 @@ def test_an_engine_that_was_given_up_comes_back(new_site, steps: Steps, scheme: 
     assert rc[0].pull("a", block=False).get(20) == 5
     assert rc.load_balanced_view().apply_async(abs, ipp.Reference("a")).get(20) == 5
     assert "Dropped" not in site.log
+
+
+def test_an_engine_that_was_stopped_goes_on(new_site) -> None:
+    """Its process stands still until it is given up, and then does not."""
+    site = new_site(near=1, misses=10)
+    rc = site.client
+    rc[0].push({"a": 5}, block=True)
+    pid = rc[0].apply_async(os.getpid).get(20)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        site.wait_for_log("Engine 0 is away")
+        asked = rc[0].apply_async(pow, 2, 3)
+        with pytest.raises(ipp.EngineError, match="its heart stopped beating"):
+            asked.get(30)
+        wait_until(lambda: rc.ids == [1])
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: rc.ids == [0, 1], "the engine", more=lambda: site.log)
+    assert rc[0].apply_async(os.getpid).get(20) == pid
+    assert rc[0].pull("a", block=False).get(20) == 5
+    # its agent stands for it again
+    rc.send_signal(signal.SIGKILL, 0).get(20)
+    wait_until(lambda: rc.ids == [1])
+
+
+def test_its_id_may_have_been_given_away(new_site) -> None:
+    site = new_site(near=1, misses=10)
+    rc = site.client
+    site.network.cut()
+    wait_until(lambda: rc.ids == [1])
+    other = Engines(site.engines.log.parent, site.controller.engine_file, "--IPEngine.id=0")
+    try:
+        wait_until(lambda: rc.ids == [0, 1])
+        site.network.restore()
+        wait_until(lambda: rc.ids == [0, 1, 2], "the engine", more=lambda: site.log)
+        assert "Engine 0 is back, and is engine 2 now" in site.engines.text
+        rc[2].execute("1/0", block=False).exception(20)
+        assert rc[2].apply_async(lambda: 1 / 0).exception(20).engine_info["engine_id"] == 2
+    finally:
+        other.end()
+
+
+def test_deaths_that_happened_meanwhile_are_told(new_site) -> None:
+    site = new_site(n=2)
+    rc = site.client
+    pids = rc[:].apply_async(os.getpid).get_dict(timeout=20)
+    site.network.cut(quietly=True)
+    asked = rc[0].apply_async(pow, 2, 3)
+    os.kill(pids[0], signal.SIGKILL)
+    # it was told into a connection that is cut
+    site.wait_for_log("is away", 2)
+    site.network.restore()
+    with pytest.raises(ipp.EngineError, match="killed by SIGKILL"):
+        asked.get(30)
+    assert rc.ids == [1]
+    assert rc[1].apply_async(os.getpid).get(20) == pids[1]

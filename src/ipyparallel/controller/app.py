@@ -33,13 +33,14 @@ from .databases.mongodb import MongoDB
 from .databases.nodb import NoDB
 from .databases.sqlitedb import SQLiteDB
 from .engine_table import EngineTable, EngineTableFile
-from .hub import Hub, Restorable
+from .hub import Hub
 from .journal import Journal, NoJournal
 from .output_relay import OutputRelay
 from .ports import parse_ports, sequence
 from .pure_scheduler import PureScheduler
 from .records import Records
 from .request_relay import RequestRelay
+from .restoration import Restorable
 from .reuse import Earlier, NotReusable, read_earlier
 from .scheduler_loop import SchedulerLoop
 from .settings import PURE, HeartMonitor, TaskRecords, TaskScheduler

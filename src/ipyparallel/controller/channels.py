@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import zmq
 
-from ..transport.sockets import CONTROL_OUT, HUB, MUX_OUT, TASK_OUT, new_socket
+from ..transport.sockets import CONTROL_OUT, HUB, MUX_OUT, TASK_OUT, bound_silence, new_socket
 from .hub import HubSockets
 from .resubmission import RESUBMITTER
 
@@ -59,6 +59,8 @@ class Binder:
             The address cannot be bound; the text names it.
         """
         socket = new_socket(self._context, kind, identity=identity, linger=linger)
+        if identity in (CONTROL_OUT, MUX_OUT, TASK_OUT):
+            bound_silence(socket)
         if patience:
             interval = max(1, patience // 10)
             socket.setsockopt(zmq.HEARTBEAT_IVL, interval)

@@ -22,12 +22,12 @@ from ..protocol.session import Message, Session, new_id
 from ..transport.channel import Channel
 from . import link, queries
 from .dask import DaskScheduler
-from .engine_table import EngineTable, EngineTableFile
 from .errands import Errands
 from .hearts import Hearts
 from .record_output import TOPICS
 from .records import Records
 from .registry import CHANNELS, Engine, Registry
+from .restoration import Restorable, Restoration
 from .resubmission import Resubmission
 from .returning import Greetings, Returning
 from .tokens import Tokens
@@ -73,20 +73,6 @@ class Leaving:
     reason: str
     #: What waits for the announcement.
     then: list[Callable[[], None]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Restorable:
-    """How a controller that is killed is started again: who waits for it, and whom it waits for."""
-
-    #: Seconds that engines and clients wait.
-    patience: float
-    #: Where the engines are written down.
-    file: EngineTableFile
-    #: Those of the run before this one.
-    table: EngineTable = field(default_factory=EngineTable)
-    #: Seconds that tasks wait for these.
-    wait: float = 5.0
 
 
 @dataclass(slots=True)
@@ -151,16 +137,7 @@ class Hub:
         )
         #: Names this run of the controller.
         self.instance = new_id()
-        #: Seconds that engines and clients wait for a controller that is gone.
-        self.patience = restorable.patience if restorable else 0.0
-        #: What engines that are back hold, while others are waited for.
-        self._held: set[str] = set()
-        self._after_restoring: list[Callable[[], None]] = []
-        self._restorable = restorable
-        self._table_due = False
-        self._restoring = False
-        #: Relays that hold requests for engines which may yet come back.
-        self._wanted: list[tuple[str, str]] = []
+        self.restoration = Restoration(self, restorable)
         self.dask = DaskScheduler(connection_info["interface"], log)
         self._observer = observer
         self._hearts = Hearts(max_misses)
@@ -170,14 +147,14 @@ class Hub:
         self._load_number = 0
         self._loop = asyncio.get_running_loop()
         self._ping_number = 0
-        self._errands = Errands(self._ask_engine, self._tell_scheduler, self._lost)
+        self._errands = Errands(self._ask_engine, self.tell_scheduler, self._lost)
         self.returning = Returning(self._ask_engine, self._loop.time)
         self._greetings = Greetings(self._greet)
         self._open(sockets)
         self._beat_timer = self._loop.call_later(heart_period, self._beat)
         self._coming_timer: asyncio.TimerHandle | None = None
-        if restorable:
-            self._restore(restorable)
+        self.restoration.begin()
+        self._watch_coming()
 
     def _open(self, s: HubSockets) -> None:
         self._queries = [
@@ -208,9 +185,8 @@ class Hub:
         if self._coming_timer is not None:
             self._coming_timer.cancel()
         self.notify("shutdown_notification", {"status": "ok"})
-        if self._restorable:
-            self._restorable.file.remove()
-        patient = self.registry.ready if self.patience else []
+        self.restoration.close()
+        patient = self.registry.ready if self.restoration.patience else []
         stop = link.Stop([engine.uuid for engine in patient if engine.native])
         self._control_relay.send([link.encode(stop)])
         for channel in (self._mux_relay, self._scheduler):
@@ -239,13 +215,13 @@ class Hub:
         how = "back" if engine.returning else "ready"
         self.log.info("Engine %d is %s%s", engine.id, how, declared and f", with {declared}")
         joined = link.EngineJoined(engine.uuid, engine.id, engine.resources, engine.balanced)
-        self._tell_scheduler(joined)
+        self.tell_scheduler(joined)
         self._hearts.watch(engine.uuid)
-        self._write_table()
+        self.restoration.write()
         notice = EngineNotice(engine.id, engine.uuid, engine.native, versions=engine.versions)
         self.notify("registration_notification", notice)
         self.returning.over(engine.uuid)
-        self._check_restored()
+        self.restoration.check()
 
     def engine_coming(self, engine: Engine) -> None:
         """An engine registered, and will be ready when it can be reached."""
@@ -269,6 +245,11 @@ class Hub:
         self._leaving[engine.uuid] = Leaving(reason)
         self._hearts.forget(engine.uuid)
         self._loop.call_later(DEATH_GRACE, self._announce_gone, engine)
+
+    def engine_dead(self, uuid: str) -> None:
+        """An engine that the hub does not know will not come back."""
+        self.returning.over(uuid)
+        self.restoration.check()
 
     def is_leaving(self, engine: Engine) -> bool:
         """Whether it is gone, and this is about to be announced."""
@@ -299,11 +280,12 @@ class Hub:
             self.log.warning("Engine %d left before it was ready: %s", engine.id, reason or "?")
             return
         self.log.info("Engine %d is gone%s", engine.id, f": {reason}" if reason else "")
+        self.restoration.write()
         # clients first: one whose balanced task fails should know by then that the engine is gone
         notice = EngineNotice(engine.id, engine.uuid, reason=reason)
         self.notify("unregistration_notification", notice)
-        self._tell_all(link.EngineLeft(engine.uuid, reason, engine.id))
-        self._write_table()
+        may_return = engine.uuid in self.returning
+        self._tell_all(link.EngineLeft(engine.uuid, reason, engine.id, may_return))
 
     def _give_up(self, engine: Engine) -> None:
         if not engine.ready and self.registry.get(engine.uuid) is engine:
@@ -405,7 +387,16 @@ class Hub:
         else:
             self._tasks.send(frames)
 
-    def _tell_scheduler(self, message: link.ToScheduler) -> None:
+    def restore_tasks(self) -> None:
+        """Have go on what is left of the tasks of the run before this one."""
+        engines = (*self.registry.ready, *self.registry.coming)
+        held = {msg_id for engine in engines for msg_id in engine.holding}
+        restored = self.records.restore(held, self.session)
+        self._mux_relay.send([link.encode(link.RestoredDirect(restored.direct))])
+        self.tell_scheduler(link.Restored(restored.balanced))
+
+    def tell_scheduler(self, message: link.ToScheduler) -> None:
+        """Send it."""
         self._scheduler.send([link.encode(message)])
 
     def _lost(self, uuid: str, reason: str) -> None:
@@ -458,23 +449,13 @@ class Hub:
         elif channel == "task":
             # a published engine does not come back
             self._lost(uuid, "its connection to the controller broke")
-        elif uuid in self.returning.expected:
-            self._wanted.append((uuid, channel))
         else:
-            self._tell_unknown(uuid, channel)
+            self.restoration.want(uuid, channel)
 
-    def _tell_unknown(self, uuid: str, channel: str) -> None:
+    def tell_unknown(self, uuid: str, channel: str) -> None:
+        """Tell a relay that an engine will not be reached."""
         relay = self._mux_relay if channel == "mux" else self._control_relay
         relay.send([link.encode(link.EngineUnknown(uuid))])
-
-    def _refuse_wanted(self) -> None:
-        """Who waits for an engine that will not come back is told so."""
-        wanted, self._wanted = self._wanted, []
-        for uuid, channel in wanted:
-            if uuid in self.returning.expected:
-                self._wanted.append((uuid, channel))
-            elif uuid not in self.registry:
-                self._tell_unknown(uuid, channel)
 
     def _reconnected(self, uuid: str) -> None:
         """A connection of an engine broke, and there is one again."""
@@ -483,79 +464,11 @@ class Hub:
             self.returning.heard(uuid, surely=True)
         elif engine.native:
             self._greet_soon(uuid, CHANNELS)
-            self._tell_scheduler(link.ErrandsLost(uuid))
+            self.tell_scheduler(link.ErrandsLost(uuid))
 
     def _tell_away(self, message: link.EngineAway | link.EngineBack) -> None:
         for channel in (self._mux_relay, self._scheduler):
             channel.send([link.encode(message)])
-
-    # ---- a controller that was started again
-
-    def _restore(self, restorable: Restorable) -> None:
-        table = restorable.table
-        self.registry.next_id = table.next_id
-        self.returning.expect(table.native)
-        for uuid, engine_id in table.ids().items():
-            if uuid not in self.returning.expected:
-                # a published engine knows of nothing; its heart goes on
-                self.engine_coming(self.registry.register(uuid, engine_id))
-        if self.returning.expected:
-            self.log.info("Expecting %d engines back", len(self.returning.expected))
-        self._restoring = True
-        self._tell_scheduler(link.Restoring())
-        self._loop.call_later(restorable.wait, self._end_restoring)
-        self._loop.call_soon(self._check_restored)
-        self._watch_coming()
-
-    def _check_restored(self) -> None:
-        if self._restoring and not self.returning.expected and not self.registry.coming:
-            self._end_restoring()
-
-    def _end_restoring(self) -> None:
-        """Those that have not come by now are not waited for; they may come all the same."""
-        if not self._restoring:
-            return
-        self._restoring = False
-        if missing := len(self.returning.expected):
-            self.log.warning("Not waiting for %d engines that have not come back", missing)
-            self.returning.expected.clear()
-        self._refuse_wanted()
-        restored = self.records.restore(self._held, self.session)
-        self._mux_relay.send([link.encode(link.RestoredDirect(restored.direct))])
-        self._tell_scheduler(link.Restored(restored.balanced))
-        self._held.clear()
-        waiting, self._after_restoring = self._after_restoring, []
-        for then in waiting:
-            then()
-
-    def when_restored(self, then: Callable[[], None]) -> None:
-        """Call `then` when it is known what is left of the tasks of an earlier run."""
-        if self._restoring:
-            self._after_restoring.append(then)
-        else:
-            then()
-
-    def holds(self, msg_ids: Iterable[str]) -> None:
-        """An engine has come back, and holds these."""
-        if self._restoring:
-            self._held.update(msg_ids)
-
-    def engine_dead(self, uuid: str) -> None:
-        """An engine that the hub does not know will not come back."""
-        self.returning.over(uuid)
-        self._refuse_wanted()
-        self._check_restored()
-
-    def _write_table(self) -> None:
-        """Write down who is there, once for all that changes at a time."""
-        if self._restorable and not self._table_due:
-            self._table_due = True
-            self._loop.call_soon(self._write_table_now)
-
-    def _write_table_now(self) -> None:
-        self._table_due = False
-        if self._restorable and not self._scheduler.socket.closed:
-            self._restorable.file.write(self.registry)
 
     def _check_load(self, number: int) -> None:
         question = self._loads[number]

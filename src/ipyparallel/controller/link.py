@@ -86,6 +86,8 @@ class EngineLeft(msgspec.Struct, tag=True):
     uuid: str
     reason: str
     id: int = -1
+    #: Whether it may only be out of reach, and come back.
+    may_return: bool = False
 
 
 class TasksReturned(msgspec.Struct, tag=True):

@@ -50,7 +50,7 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
             "engines": {str(engine.id): engine.uuid for engine in engines},
             "native": [engine.uuid for engine in engines if engine.native],
             "instance": hub.instance,
-            "patience": hub.patience,
+            "patience": hub.restoration.patience,
             "versions": {
                 "controller": own_versions(),
                 **{engine.uuid: engine.versions for engine in engines if engine.versions},
@@ -59,7 +59,7 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
         reply("connection_reply", content)
 
     # by then, of the engines of an earlier run it is known which are still there
-    hub.when_subscribed(request.token, partial(hub.when_restored, connected))
+    hub.when_subscribed(request.token, partial(hub.restoration.when_over, connected))
 
 
 def _register(hub: Hub, message: Message, reply: Reply) -> None:
@@ -91,8 +91,8 @@ def _take_in(hub: Hub, request: RegistrationRequest, reply: Reply) -> None:
         reply("registration_reply", wrap_exception())
         return
     hub.log.debug("Engine %d is coming", engine.id)
-    engine.returning, engine.balanced = request.returning, request.balanced
-    hub.holds(request.holding)
+    engine.returning = request.returning
+    engine.holding, engine.balanced = request.holding, request.balanced
     reply("registration_reply", _registered(hub, engine))
     hub.engine_coming(engine)
 
@@ -103,7 +103,7 @@ def _registered(hub: Hub, engine: Engine) -> RegistrationReply:
         int(hub.heart_period * 1000),
         hub.connection_info,
         client_info=hub.client_info,
-        patience=hub.patience,
+        patience=hub.restoration.patience,
     )
 
 

@@ -31,7 +31,9 @@ class Engine:
     resources: dict[str, float] = field(default_factory=dict)
     #: Whether it was registered before, and has come back.
     returning: bool = False
-    #: The balanced tasks that it held then, as they were sent.
+    #: What it held then: ids of direct requests, and balanced tasks as they were sent.
+    holding: list[str] = field(default_factory=list)
+    #: Those of these that are balanced.
     balanced: list[str] = field(default_factory=list)
     #: Versions of Python and of key packages, by name; empty if it tells none.
     versions: dict[str, str] = field(default_factory=dict)

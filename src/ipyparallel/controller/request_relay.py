@@ -224,9 +224,10 @@ class RequestRelay:
                 for task in tasks:
                     asked = Asked(task.client, task.header_frame)
                     self._queues.requested(task.uuid, task.msg_id, asked)
-            case link.EngineLeft(uuid, reason, engine_id):
+            case link.EngineLeft(uuid, reason, engine_id, may_return):
                 self._journal.engine_died(self._queues.forget(uuid), uuid, engine_id, reason)
-                self._agents.forget(uuid)
+                if not may_return:
+                    self._agents.forget(uuid)
                 why = f"engine {uuid} is gone" + (f": {reason}" if reason else "")
                 for request in self._handed.forget(uuid):
                     self._refuse(request, why)

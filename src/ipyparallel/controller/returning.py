@@ -53,6 +53,10 @@ class Returning:
         if len(self._asked) > _MAX_GIVEN_UP:
             del self._asked[next(iter(self._asked))]
 
+    def __contains__(self, uuid: object) -> bool:
+        """Whether an engine may come back."""
+        return uuid in self._asked
+
     def expect(self, uuids: Iterable[str]) -> None:
         """Engines were there in an earlier run."""
         for uuid in uuids:

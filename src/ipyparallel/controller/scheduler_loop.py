@@ -240,7 +240,7 @@ class SchedulerLoop:
         """A client submits what there is already."""
         if known.adopted:
             self._machine.claimed(job, time.monotonic())
-        elif known.payload.header_frame == job.payload.header_frame:
+        elif known.owner_name == job.owner_name:
             # it lost the controller meanwhile, and cannot know what became of the task
             known.payload = job.payload
         else:

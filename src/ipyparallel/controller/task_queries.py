@@ -37,7 +37,7 @@ def results(hub: Hub, message: Message, reply: Reply) -> None:
     request: ResultRequest = message.read_content(ResultRequest)
     if request.wait:
         # a client that has connected again submits what is lost; only then it is known what is
-        hub.when_restored(lambda: _answer_waiting(hub, request, reply))
+        hub.restoration.when_over(lambda: _answer_waiting(hub, request, reply))
     else:
         _answer_at_once(hub, request, reply)
 

@@ -45,7 +45,7 @@ from ..protocol.messages import UNREADABLE, UnregistrationRequest
 from ..protocol.session import Message, Session, new_id
 from ..transport.addresses import reachable
 from ..transport.liveness import refused, watch_connections
-from ..transport.sockets import HUB, new_socket, receive, send
+from ..transport.sockets import HUB, bound_silence, new_socket, receive, send
 from .control import STOP_GRACE
 from .deaths import with_last_lines
 from .engine_process import EngineProcess
@@ -146,6 +146,8 @@ class Agent:
         self._registration.connect(self._registration_url)
         identity = f"agent-{new_id()}".encode()
         self._control = new_socket(self._context, zmq.DEALER, identity=identity, linger=_LINGER)
+        for socket in (self._registration, self._control):
+            bound_silence(socket)
         self._connections.append(watch_connections(self._control))
         self._control.connect(f"{interface}:{info.control}")
         #: How many connections there have been.

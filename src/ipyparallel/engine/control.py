@@ -35,6 +35,9 @@ _LOOK = 0.25
 _REFUSED_FOR = 1.0
 _SILENT_FOR = 120.0
 
+#: Bytes of replies that are kept, to be sent again if the connection breaks. They are small.
+_KEPT_BYTES = 1 << 18
+
 #: Seconds between a new connection and the news of it.
 _SETTLED = 0.1
 
@@ -160,7 +163,7 @@ class ControlThread:
         #: The controller's first.
         self._channels: list[Channel] = []
         self._watched: list[Channel] = []
-        self._kept = KeptReplies()
+        self._kept = KeptReplies(_KEPT_BYTES)
         #: Ids of requests that have come.
         self._unanswered: dict[str, None] = {}
         #: The control thread's.

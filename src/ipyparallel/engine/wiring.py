@@ -9,7 +9,7 @@ import zmq
 
 from ..protocol.connection import EngineInfo
 from ..transport.liveness import reconnect_soon, watch, watch_connections
-from ..transport.sockets import descriptor, has_input, new_socket
+from ..transport.sockets import bound_silence, descriptor, has_input, new_socket
 
 Socket = zmq.Socket[bytes]
 
@@ -53,7 +53,9 @@ def connect(info: EngineInfo, interface: str, uuid: str) -> EngineSockets:
     identity = uuid.encode()
 
     def dealer() -> Socket:
-        return new_socket(context, zmq.DEALER, identity=identity, linger=_LINGER)
+        socket = new_socket(context, zmq.DEALER, identity=identity, linger=_LINGER)
+        bound_silence(socket)
+        return socket
 
     registration = dealer()
     monitor = watch(registration)
@@ -64,6 +66,7 @@ def connect(info: EngineInfo, interface: str, uuid: str) -> EngineSockets:
     control.connect(f"{interface}:{info.control}")
     output = new_socket(context, zmq.XPUB, identity=identity, linger=_LINGER)
     reconnect_soon(output)
+    bound_silence(output)
     output.connect(f"{interface}:{info.iopub}")
     return EngineSockets(
         context, registration, direct, tasks, control, output, monitor, connections

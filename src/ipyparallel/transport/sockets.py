@@ -51,13 +51,21 @@ def new_socket(
     socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
     socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 60)
     socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 20)
-    socket.setsockopt(zmq.TCP_MAXRT, _MAX_SILENCE)
     if identity:
         socket.setsockopt(zmq.IDENTITY, identity)
     if kind == zmq.ROUTER:
         # a peer that reconnects under its old identity takes the place of its dead connection
         socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
     return socket
+
+
+def bound_silence(socket: zmq.Socket[bytes]) -> None:
+    """Have connections break whose other end is silent for long though something was sent there.
+
+    For connections between engines and controller, which can make up for what is lost with one. Not
+    for those of clients: who suspends one has the rest of the results when it goes on.
+    """
+    socket.setsockopt(zmq.TCP_MAXRT, _MAX_SILENCE)
 
 
 def descriptor(socket: zmq.Socket[bytes]) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipyparallel.controller.direct_queues import DirectQueues
+from ipyparallel.controller.direct_queues import Asked, DirectQueues
 
 
 @pytest.fixture
@@ -67,3 +67,22 @@ def test_engines_that_went_are_not_known_for_ever(queues):
     assert len(queues._gone) == 1000
     queues.requested("4999", "5")
     assert "4999" not in queues.summary()
+
+
+def test_what_was_lost_is_not_completed_and_can_be_answered(queues):
+    asked = Asked(b"client", b"header")
+    queues.requested("c", "5", asked)
+    assert queues.pending("c") == ["5"]
+    assert queues.withdraw("c", "5") == asked
+    assert queues.withdraw("c", "5") is None
+    assert queues.withdraw("x", "5") is None
+    assert queues.pending("c") == queues.pending("x") == []
+    assert "c" not in {uuid for uuid, (_, done) in queues.summary().items() if done}
+
+
+def test_an_engine_that_has_come_back_counts_again(queues):
+    queues.forget("a")
+    queues.returned("a")
+    queues.returned("never there")
+    queues.requested("a", "4")
+    assert queues.summary()["a"] == (["4"], 0)

@@ -65,3 +65,33 @@ def test_hearts_stop_each_by_itself(hearts):
         hearts.beat()
     assert hearts.beat() == ["a"]
     assert [hearts.beat(), hearts.beat()] == [[], ["b"]]
+
+
+def test_a_heart_that_misses_some_is_away_until_it_is_heard():
+    hearts = Hearts(max_misses=30)
+    hearts.watch("a")
+    away = []
+    for _ in range(5):
+        assert hearts.beat() == []
+        away.append(hearts.take_away())
+    assert away == [[], [], ["a"], [], []]
+    assert hearts.pong("a")
+    assert not hearts.pong("a")
+    assert [(hearts.beat(), hearts.take_away()) for _ in range(3)] == [([], [])] * 3
+    hearts.beat()
+    assert hearts.take_away() == ["a"]
+
+
+def test_one_that_may_miss_few_is_gone_instead(hearts):
+    assert [hearts.beat() for _ in range(3)] == [[], [], ["a"]]
+    assert hearts.take_away() == []
+    assert not hearts.pong("a")
+
+
+def test_one_that_is_heard_before_this_is_told_is_not_away():
+    hearts = Hearts(max_misses=30)
+    hearts.watch("a")
+    for _ in range(3):
+        hearts.beat()
+    assert hearts.pong("a")
+    assert hearts.take_away() == []
