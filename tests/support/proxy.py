@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import socket
 import threading
-from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 #: Channels of the clients' connection file.
@@ -28,18 +28,13 @@ class Proxy:
     def __init__(self, info: dict[str, Any]) -> None:
         self._host = info["interface"].removeprefix("tcp://")
         self._targets = {name: info[name] for name in CHANNELS}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
         self._ports = dict.fromkeys(CHANNELS, 0)
-        self._servers: dict[str, asyncio.Server] = {}
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._swallows = False
-        self._do(self._listen())
+        self._lock = threading.Lock()
+        self._is_up = self._swallows = False
+        self._sockets: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self.mend()
         self.info = {**info, **self._ports}
-
-    def _do(self, what: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(what, self._loop).result(20)
 
     def swallow(self) -> None:
         """From now on nothing arrives any more, and nobody notices."""
@@ -47,57 +42,67 @@ class Proxy:
 
     def cut(self) -> None:
         """Break all connections, and refuse new ones."""
-        self._do(self._cut())
+        with self._lock:
+            self._is_up = False
+            for each in list(self._sockets):
+                with suppress(OSError):  # the other end may have gone
+                    each.shutdown(socket.SHUT_RDWR)
+        while self._threads:
+            self._threads.pop().join()
+
+    close = cut
 
     def mend(self) -> None:
         """Let connections through again."""
-        self._do(self._listen())
+        self._is_up, self._swallows = True, False
+        for name, port in self._ports.items():
+            listener = socket.create_server(("127.0.0.1", port), backlog=100)
+            self._ports[name] = listener.getsockname()[1]
+            with self._lock:
+                self._sockets.add(listener)
+            self._start(self._accept, name, listener)
 
-    def close(self) -> None:
-        """End it."""
-        self.cut()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+    def _start(self, target: Any, *args: Any) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
-    # ---- on the loop
+    def _accept(self, name: str, listener: socket.socket) -> None:
+        with listener, suppress(OSError):  # until it is shut down
+            while True:
+                here, _ = listener.accept()
+                self._pass(name, here)
+        with self._lock:
+            self._sockets.discard(listener)
 
-    async def _listen(self) -> None:
-        self._swallows = False
-        for name in CHANNELS:
-            server = await asyncio.start_server(
-                self._passer(name), "127.0.0.1", self._ports[name], reuse_address=True
-            )
-            self._servers[name] = server
-            self._ports[name] = server.sockets[0].getsockname()[1]
-
-    async def _cut(self) -> None:
-        for server in self._servers.values():
-            server.close()
-        self._servers.clear()
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
-
-    def _passer(self, name: str) -> Callable[..., Coroutine[Any, Any, None]]:
-        async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            try:
-                there = await asyncio.open_connection(self._host, self._targets[name])
-            except OSError:
-                writer.transport.abort()
-                return
-            self._writers.update((writer, there[1]))
-            await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer))
-
-        return pass_on
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _pass(self, name: str, here: socket.socket) -> None:
         try:
-            while data := await reader.read(1 << 16):
-                if not self._swallows:
-                    writer.write(data)
-                    await writer.drain()
+            there = socket.create_connection((self._host, self._targets[name]))
         except OSError:
-            pass
-        finally:
-            writer.transport.abort()
+            here.close()
+            return
+        with self._lock:
+            if not self._is_up:
+                here.close()
+                there.close()
+                return
+            self._sockets |= {here, there}
+            ended = threading.Semaphore(0)
+            self._start(self._pump, here, there, ended)
+            self._start(self._pump, there, here, ended)
+
+    def _pump(self, source: socket.socket, to: socket.socket, ended: threading.Semaphore) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                if not self._swallows:
+                    to.sendall(data)
+        with suppress(OSError):
+            to.shutdown(socket.SHUT_RDWR)
+        ended.release()
+        if source.fileno() < to.fileno():  # one of the two sees to the end of both
+            ended.acquire()
+            ended.acquire()
+            with self._lock:
+                self._sockets -= {source, to}
+            source.close()
+            to.close()
