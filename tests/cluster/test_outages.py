@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 from tests.support.processes import Controller, Engines, wait_until
-from tests.support.proxy import Proxy
+from tests.support.lossy_network import LossyNetwork
 
 import ipyparallel as ipp
 from ipyparallel.client.messaging import tasks as tasks_module
@@ -62,15 +62,15 @@ on_each = pytest.mark.parametrize("controller", ["plain", "patient"], indirect=T
 
 
 @pytest.fixture
-def proxy(controller: Controller) -> Iterator[Proxy]:
-    proxy = Proxy(controller.info())
-    yield proxy
-    proxy.close()
+def network(controller: Controller) -> Iterator[LossyNetwork]:
+    network = LossyNetwork(controller.info())
+    yield network
+    network.close()
 
 
 @pytest.fixture
-def client(proxy: Proxy) -> Iterator[ipp.Client]:
-    with ipp.Client(proxy.info) as client:
+def client(network: LossyNetwork) -> Iterator[ipp.Client]:
+    with ipp.Client(network.info) as client:
         client.wait_for_engines(2, timeout=20)
         yield client
 
@@ -117,16 +117,16 @@ def nothing_ran(controller: Controller) -> None:
 
 @on_each
 def test_what_runs_while_the_connection_is_broken_arrives(
-    client: ipp.Client, proxy: Proxy, tmp_path: Path
+    client: ipp.Client, network: LossyNetwork, tmp_path: Path
 ) -> None:
     begun, end = str(tmp_path / "begun"), str(tmp_path / "end")
     direct = client[0].apply_async(run, "direct", begun + "0", end)
     balanced = client.load_balanced_view(targets=1).apply_async(run, "balanced", begun + "1", end)
     executed = client[0].execute("x = 'after the first'", silent=False)
     wait_until(lambda: os.path.exists(begun + "0") and os.path.exists(begun + "1"))
-    proxy.cut()
+    network.cut()
     wait_until_noticed(client)
-    proxy.mend()
+    network.mend()
     wait_until_back(client)
     Path(end).touch()
     assert direct.get(20) == "direct"
@@ -137,7 +137,7 @@ def test_what_runs_while_the_connection_is_broken_arrives(
 
 @on_each
 def test_results_that_were_lost_on_their_way_are_asked_for(
-    client: ipp.Client, proxy: Proxy, controller: Controller, tmp_path: Path
+    client: ipp.Client, network: LossyNetwork, controller: Controller, tmp_path: Path
 ) -> None:
     begun, end = str(tmp_path / "begun"), str(tmp_path / "end")
     with ipp.Client(str(controller.client_file)) as other:
@@ -147,7 +147,7 @@ def test_results_that_were_lost_on_their_way_are_asked_for(
             client[0].apply_async(divmod, 1, 0),
         ]
         wait_until(lambda: os.path.exists(begun + "0") and os.path.exists(begun + "1"))
-        proxy.swallow()
+        network.swallow()
         Path(end).touch()
 
         def load() -> int:
@@ -156,8 +156,8 @@ def test_results_that_were_lost_on_their_way_are_asked_for(
 
         wait_until(lambda: load() == 0, "the tasks to end")
         assert not any(task.done() for task in tasks)
-        proxy.cut()
-        proxy.mend()
+        network.cut()
+        network.mend()
         assert [task.get(20) for task in tasks[:2]] == ["direct", "balanced"]
         with pytest.raises(ZeroDivisionError):
             tasks[2].get(20)
@@ -165,10 +165,10 @@ def test_results_that_were_lost_on_their_way_are_asked_for(
 
 
 def test_what_is_submitted_while_the_connection_is_broken_is_kept_in_its_order(
-    client: ipp.Client, proxy: Proxy
+    client: ipp.Client, network: LossyNetwork
 ) -> None:
     view = client[0]
-    proxy.cut()
+    network.cut()
     wait_until_noticed(client)
     pushed = view.push({"number": 1}, block=False)
     read = view.pull("number", block=False)
@@ -178,7 +178,7 @@ def test_what_is_submitted_while_the_connection_is_broken_is_kept_in_its_order(
     reread = view.pull("number", block=False)
     balanced = client.load_balanced_view().map_async(abs, range(-200, 0))
     status = client._messenger.request("query", "queue_request", {})
-    proxy.mend()
+    network.mend()
     pushed.get(20)
     again.get(20)
     assert (read.get(20), reread.get(20)) == (1, 2)
@@ -188,17 +188,17 @@ def test_what_is_submitted_while_the_connection_is_broken_is_kept_in_its_order(
 
 
 def test_requests_that_were_lost_are_sent_again_before_later_ones(
-    client: ipp.Client, proxy: Proxy
+    client: ipp.Client, network: LossyNetwork
 ) -> None:
     data = bytearray(b"x" * 200_000)  # large enough not to be copied
-    proxy.swallow()
+    network.swallow()
     lost = client[0].push({"data": data, "number": 1}, block=False)
     lost_too = client.load_balanced_view(targets=1).apply_async(len, data)
     data[:1] = b"y"  # is not what was sent
-    proxy.cut()
+    network.cut()
     wait_until_noticed(client)
     later = client[0].pull(["number", "data"], block=False)
-    proxy.mend()
+    network.mend()
     lost.get(20)
     assert later.get(20) == [1, bytearray(b"x" * 200_000)]
     assert lost_too.get(20) == 200_000
@@ -207,13 +207,13 @@ def test_requests_that_were_lost_are_sent_again_before_later_ones(
 
 @on_plain
 def test_requests_that_were_lost_and_not_kept_fail_and_say_why(
-    client: ipp.Client, proxy: Proxy
+    client: ipp.Client, network: LossyNetwork
 ) -> None:
-    proxy.swallow()
+    network.swallow()
     tasks = [client[0].apply_async(abs, 1), client.load_balanced_view().apply_async(abs, 1)]
     signal = client.send_signal("SIGCONT", 0, block=False)
-    proxy.cut()
-    proxy.mend()
+    network.cut()
+    network.mend()
     for task in tasks:
         with pytest.raises(ipp.ControllerLost, match="connection to the controller broke, and No"):
             task.get(20)
@@ -223,31 +223,33 @@ def test_requests_that_were_lost_and_not_kept_fail_and_say_why(
 
 
 def test_what_is_too_large_to_be_kept_fails_and_says_so(
-    client: ipp.Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    client: ipp.Client, network: LossyNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks_module, "KEPT_LIMIT", 10_000)
-    proxy.swallow()
+    network.swallow()
     small = client[0].apply_async(abs, -1)
     large = client[0].apply_async(len, bytes(20_000))
-    proxy.cut()
-    proxy.mend()
+    network.cut()
+    network.mend()
     with pytest.raises(ipp.ControllerLost, match="no more is kept"):
         large.get(20)
     assert small.get(20) == 1
 
 
-def test_the_connection_may_break_again_at_any_time(client: ipp.Client, proxy: Proxy) -> None:
+def test_the_connection_may_break_again_at_any_time(
+    client: ipp.Client, network: LossyNetwork
+) -> None:
     view = client.load_balanced_view()
     tasks = []
     for n in range(15):
         tasks += [view.apply_async(run, f"{n} {i}") for i in range(10)]
         tasks += [client[n % 2].apply_async(run, f"{n} direct")]
-        (proxy.swallow, proxy.cut)[n % 2]()
+        (network.swallow, network.cut)[n % 2]()
         tasks += [view.apply_async(run, f"{n} later")]
-        proxy.cut()
+        network.cut()
         if n % 3:
             wait_until_noticed(client)
-        proxy.mend()
+        network.mend()
         if n % 4 == 0:
             wait_until_back(client)
     names = [task.get(30) for task in tasks]
@@ -256,7 +258,7 @@ def test_the_connection_may_break_again_at_any_time(client: ipp.Client, proxy: P
 
 
 def test_engines_that_leave_or_come_during_an_outage_are_seen(
-    client: ipp.Client, proxy: Proxy, controller: Controller, tmp_path: Path
+    client: ipp.Client, network: LossyNetwork, controller: Controller, tmp_path: Path
 ) -> None:
     extra = Engines(tmp_path, controller.engine_file)
     try:
@@ -266,7 +268,7 @@ def test_engines_that_leave_or_come_during_an_outage_are_seen(
         begun = str(tmp_path / "begun")
         running = client[gone].apply_async(run, "gone", begun, str(tmp_path / "never"))
         wait_until(lambda: os.path.exists(begun))
-        proxy.cut()
+        network.cut()
         wait_until_noticed(client)
         with ipp.Client(str(controller.client_file)) as other:
             extra.end()
@@ -276,7 +278,7 @@ def test_engines_that_leave_or_come_during_an_outage_are_seen(
             wait_until(lambda: len(other.ids) == 3)
             come = other.ids[-1]
         assert gone in client.ids
-        proxy.mend()
+        network.mend()
         with pytest.raises(ipp.EngineError, match=f"Engine {gone} "):
             running.get(20)
         wait_until(lambda: come in client.ids)
@@ -306,9 +308,9 @@ def test_a_controller_that_does_not_come_back_is_given_up(
 
 
 def test_a_client_can_be_closed_while_the_controller_is_away(
-    client: ipp.Client, proxy: Proxy
+    client: ipp.Client, network: LossyNetwork
 ) -> None:
-    proxy.cut()
+    network.cut()
     wait_until_noticed(client)
     held = client[0].apply_async(abs, -1)
     begun = time.monotonic()
@@ -318,8 +320,10 @@ def test_a_client_can_be_closed_while_the_controller_is_away(
         held.get(5)
 
 
-def test_waiting_for_a_controller_can_be_interrupted(client: ipp.Client, proxy: Proxy) -> None:
-    proxy.cut()
+def test_waiting_for_a_controller_can_be_interrupted(
+    client: ipp.Client, network: LossyNetwork
+) -> None:
+    network.cut()
     wait_until_noticed(client)
     held = client[0].apply_async(abs, -1)
     timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
@@ -327,21 +331,21 @@ def test_waiting_for_a_controller_can_be_interrupted(client: ipp.Client, proxy: 
     with pytest.raises(KeyboardInterrupt):
         held.get(20)
     timer.join()
-    proxy.mend()
+    network.mend()
     assert held.get(20) == 1
 
 
 def test_another_clients_task_is_waited_for_across_an_outage(
-    client: ipp.Client, proxy: Proxy, controller: Controller, tmp_path: Path
+    client: ipp.Client, network: LossyNetwork, controller: Controller, tmp_path: Path
 ) -> None:
     begun, end = str(tmp_path / "begun"), str(tmp_path / "end")
     with ipp.Client(str(controller.client_file)) as other:
         theirs = other[0].apply_async(run, "theirs", begun, end)
         wait_until(lambda: os.path.exists(begun))
         result = client.get_result(theirs.msg_ids[0])
-        proxy.swallow()
+        network.swallow()
         Path(end).touch()
         theirs.get(20)
-        proxy.cut()
-        proxy.mend()
+        network.cut()
+        network.mend()
         assert result.get(20) == "theirs"
