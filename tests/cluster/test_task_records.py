@@ -74,7 +74,9 @@ def test_a_balanced_task_leaves_a_complete_record(client: ipp.Client) -> None:
 
 
 def test_code_on_an_engine_leaves_its_output(client: ipp.Client) -> None:
-    task = client[0].execute("import sys; print('out'); print('err', file=sys.stderr); 6 * 7", silent=False)
+    task = client[0].execute(
+        "import sys; print('out'); print('err', file=sys.stderr); 6 * 7", silent=False
+    )
     task.get(20)
 
     def complete() -> bool:
@@ -95,7 +97,11 @@ def test_failures_are_recorded(client: ipp.Client) -> None:
     with pytest.raises(ValueError, match="why"):
         task.get(20)
     content = record_of(client, task)["result_content"]
-    assert (content["status"], content["ename"], content["evalue"]) == ("error", "ValueError", "why")
+    assert (content["status"], content["ename"], content["evalue"]) == (
+        "error",
+        "ValueError",
+        "why",
+    )
     wait_until(lambda: record_of(client, task)["stdout"] == "before\n")
 
 
@@ -187,7 +193,7 @@ def test_what_nobody_has_fetched_outlives_what_was(new_cluster: NewCluster, tmp_
     # the last ones of all that were submitted
     assert client.hub_history() == [*left, *(t.msg_ids[0] for t in tasks[-5:])]
     with pytest.raises(ipp.RemoteError, match=r"has been culled .*DictDB.record_limit = 5"):
-        client.result_status([tasks[0].msg_ids[0]])
+        client.result_status(tasks.pop(0).msg_ids[0])
     assert client.get_result(left).get(20) == [str(path)] * 2
 
 

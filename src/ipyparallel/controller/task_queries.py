@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..error import describe_exception, wrap_exception
 from ..protocol.messages import (
     DatabaseRequest,
     MsgIdsRequest,
@@ -16,7 +16,7 @@ from ..protocol.messages import (
 )
 from ..protocol.session import Message
 from ..util.dates import _parse_date
-from .answers import Reply, select
+from .answers import Reply, refusal, select
 from .databases.base import UnknownRecord
 
 if TYPE_CHECKING:
@@ -52,22 +52,23 @@ def _answer_at_once(hub: Hub, request: ResultRequest, reply: Reply) -> None:
         try:
             found.add(hub, msg_id, request.status_only)
         except UnknownRecord as e:
-            reply("result_reply", describe_exception(KeyError(str(e))))
+            reply("result_reply", refusal(e))
             return
     found.send(hub, reply)
 
 
 def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
     hub.records.read()
-    missing = set()
+    missing: set[str] = set()
 
     def tell(msg_ids: Iterable[str]) -> None:
         found = _Results()
+        to_come = [msg_id for msg_id in msg_ids if hub.records.is_to_come(msg_id)]
+        missing.difference_update(msg_ids)
+        missing.update(to_come)
         for msg_id in msg_ids:
-            if msg_id in hub.records.pending:
-                missing.add(msg_id)
+            if msg_id in missing:
                 continue
-            missing.discard(msg_id)
             if msg_id in hub.records.lost:
                 found.unknown[msg_id] = f"message {msg_id!r} was lost with an earlier controller"
                 continue
@@ -77,10 +78,10 @@ def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
                 found.unknown[msg_id] = str(e)
         found.pending = sorted(missing)
         found.send(hub, reply)
+        if to_come:
+            hub.records.when_ended(to_come, tell)
 
     tell(dict.fromkeys(request.msg_ids))
-    if missing:
-        hub.records.when_ended(missing, tell)
 
 
 class _Results:
@@ -195,11 +196,12 @@ def purge(hub: Hub, message: Message, reply: Reply) -> None:
                     raise IndexError(f"msg pending: {msg_id!r}")
             uuids = [_uuid(hub, engine_id) for engine_id in request.engine_ids]
             for msg_id in named:
-                database.drop_record(msg_id)
+                with suppress(KeyError):  # it was forgotten before
+                    database.drop_record(msg_id)
             for uuid in uuids:
                 database.drop_matching_records({"engine_uuid": uuid, "completed": {"$ne": None}})
-    except (IndexError, KeyError):
-        reply("purge_reply", wrap_exception())
+    except (IndexError, KeyError) as e:
+        reply("purge_reply", refusal(e))
     else:
         reply("purge_reply", {"status": "ok"})
 
@@ -231,8 +233,9 @@ def resubmit(hub: Hub, message: Message, reply: Reply) -> None:
     hub.records.read()
     try:
         new = hub.resubmission.submit(dict.fromkeys(request.msg_ids))
-    except (KeyError, ValueError):
-        reply("resubmit_reply", wrap_exception())
+        hub.records.expect(new.values())
+    except (KeyError, ValueError) as e:
+        reply("resubmit_reply", refusal(e))
     else:
         reply("resubmit_reply", {"status": "ok", "resubmitted": new})
 
