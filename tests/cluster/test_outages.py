@@ -205,6 +205,20 @@ def test_requests_that_were_lost_are_sent_again_before_later_ones(
     assert client._messenger.tasks.kept == 0
 
 
+@on_each
+def test_what_waits_to_be_sent_is_tracked(client: ipp.Client, network: LossyNetwork) -> None:
+    view = client[0]
+    view.track = True
+    network.cut()
+    wait_until_noticed(client)
+    pushed = view.push({"data": bytes(200_000)}, block=False)
+    assert not pushed.sent
+    network.mend()
+    pushed.get(20)
+    pushed.wait_for_send(20)
+    assert pushed.sent
+
+
 @on_plain
 def test_requests_that_were_lost_and_not_kept_fail_and_say_why(
     client: ipp.Client, network: LossyNetwork
