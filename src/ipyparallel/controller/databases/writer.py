@@ -91,6 +91,8 @@ class BatchWriter:
         rec = dict(rec) if isinstance(rec, dict) else rec
         size = size_of(rec)
         with self._changed:
+            if self._closed:
+                raise RuntimeError(f"{self._name} is closed")
             gathered = self._gathered
             while gathered.too_much and not self._failing and not self._closed:
                 self._changed.wait()

@@ -31,10 +31,23 @@ class Store:
             raise self.error
         self.batches.append([(c.msg_id, c.new, c.fields) for c in changes])
 
+    def contents(self):
+        """What it holds after all that was written."""
+        records = {}
+        for msg_id, new, fields in [change for batch in self.batches for change in batch]:
+            records[msg_id] = fields if new else {**records.get(msg_id, {}), **fields}
+        return records
+
 
 @pytest.fixture
 def store():
     return Store()
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Nothing is written until somebody asks."""
+    monkeypatch.setattr(writing, "INTERVAL", 60)
 
 
 @pytest.fixture
@@ -46,14 +59,14 @@ def writer(store):
     writer.close()
 
 
-def test_what_gathers_is_written_as_one_change_a_record(store, writer):
+def test_what_gathers_is_written_as_one_change_a_record(patient, store, writer):
     writer.put("a", {"x": 1}, new=True)
     writer.put("b", Lazy(x=2), new=True)
     writer.put("a", Lazy(y=3), new=False)
     writer.put("c", {"y": 4}, new=False)
     writer.put("b", {"z": 5}, new=True)
     writer.flush()
-    changes = [change for batch in store.batches for change in batch]
+    [changes] = store.batches
     assert changes == [
         ("a", True, {"x": 1, "y": 3}),
         ("c", False, {"y": 4}),
@@ -81,6 +94,8 @@ def test_closing_writes_what_there_is(store):
     assert store.batches == [[("a", True, {"x": 1})]]
     with pytest.raises(RuntimeError, match="store is closed"):
         writer.flush()
+    with pytest.raises(RuntimeError, match="store is closed"):
+        writer.put("b", {}, new=True)
 
 
 def test_what_the_writer_was_given_may_change(store, writer):
@@ -101,7 +116,7 @@ def test_a_failing_store_is_told_and_tried_again(store, writer, monkeypatch, cap
     writer.put("a", {"y": 2}, new=False)
     store.error = None
     writer.flush()
-    assert store.batches == [[("a", True, {"x": 1, "y": 2})]]
+    assert store.contents() == {"a": {"x": 1, "y": 2}}
 
 
 def test_a_failing_store_does_not_fill_the_memory(store, writer, monkeypatch, caplog):
