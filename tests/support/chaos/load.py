@@ -102,7 +102,7 @@ class Case(NamedTuple):
         return "right"
 
     def _failed(self, error: BaseException) -> str:
-        name = type(error).__name__
+        name = getattr(error, "ename", type(error).__name__)
         if self.failure is not None and isinstance(error, self.failure) and self.text in str(error):
             return "right"
         died = isinstance(error, ipp.EngineError) and not isinstance(error, ipp.ControllerLost)

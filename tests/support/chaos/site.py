@@ -1,10 +1,8 @@
-"""A cluster to which troubles happen: a controller, hosts with engines, clients, and two networks."""
+"""A cluster to which troubles happen: a controller, hosts with engines, clients, two networks."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable
