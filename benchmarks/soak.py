@@ -126,10 +126,9 @@ def growth(looks: list[Look], warm_up: float = WARM_UP) -> dict[str, float]:
         MB by name. Memory goes up and down: the mean of the last tenth is compared with the mean of
         the tenth after the warm-up.
     """
-    total = looks[-1].done
-    tenth = total / 10
-    first = [look for look in looks if 0 <= look.done - warm_up * total <= tenth]
-    last = [look for look in looks if look.done >= total - tenth]
+    warm = [look for look in looks if look.done >= warm_up * looks[-1].done]
+    tenth = max(1, len(looks) // 10)
+    first, last = warm[:tenth], warm[-tenth:]
     return {name: _mean(last, name) - _mean(first, name) for name in looks[0].memory}
 
 
