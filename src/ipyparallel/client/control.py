@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 #: Seconds that engines have to leave.
 _LEAVING = 10.0
 
+#: Seconds that engines which are restarted have to come back.
+_COMING_BACK = 60.0
+
+#: Why they are gone meanwhile; completes "Engine 3 ...".
+_RESTARTED = "it was restarted"
+
 
 class ControlMethods:
     """The part of `Client` that talks to engines on the control channel."""
@@ -146,13 +152,23 @@ class ControlMethods:
         ----------
         targets : optional
             Which engines.
+        restart : bool
+            Start others in their places: see `restart_engines`.
         hub : bool
             Stop all engines and the controller, and close this client.
         block : bool, optional
-            Whether to wait until the engines are gone.
+            Whether to wait until the engines are gone, or back.
+
+        Raises
+        ------
+        ValueError
+            Both `hub` and `restart` are asked for: a controller cannot be restarted this way.
         """
         if restart:
-            raise NotImplementedError("engines cannot be restarted through the client")
+            if hub:
+                raise ValueError("only engines can be restarted: leave out hub=True")
+            self.restart_engines(targets, block)
+            return
         if hub:
             targets = "all"
         engines = self._messenger.engines
@@ -164,6 +180,56 @@ class ControlMethods:
         if hub:
             self._messenger.request("query", "shutdown_request", {}).wait(5)
             self.close()
+
+    def restart_engines(self, targets: Targets = None, block: bool | None = None) -> AsyncResult:
+        """Kill engines, and have others started in their places, under the same ids.
+
+        The namespaces of the new ones are empty. What the old ones have not finished fails with an
+        `EngineError`, except balanced tasks that may be tried again.
+
+        Parameters
+        ----------
+        targets : optional
+            Which engines; by default all.
+        block : bool, optional
+            Whether to wait until the new ones are there.
+
+        Returns
+        -------
+        AsyncResult
+            Is done when the old ones were killed.
+
+        Raises
+        ------
+        EngineError
+            One of them is not of this package, or its controller is not: those cannot do that.
+        TimeoutError
+            Not all of the new ones came within a minute.
+        """
+        engines = self._messenger.engines
+        ids = self._resolve(targets)
+        old = {i: uuid for i, uuid in engines.uuids.items() if i in ids}
+        if foreign := [i for i, uuid in old.items() if uuid in engines.foreign]:
+            raise EngineError(
+                f"engines {foreign} cannot be restarted by a client, as they, or the controller,"
+                " are of another version of ipyparallel; see Cluster.restart_engines"
+            )
+        waits = self.block if block is None else block
+        result = self._control("replace_request", {"reason": _RESTARTED}, ids, block=waits)
+
+        def missing() -> list[int]:
+            now = engines.uuids
+            return [i for i, uuid in old.items() if now.get(i, uuid) == uuid]
+
+        if waits:
+            engines.wait_for(lambda: not missing() or bool(self._messenger.lost), _COMING_BACK)
+            self._messenger.check()
+            if late := missing():
+                raise TimeoutError(
+                    f"engines {late} were restarted, and did not come back within"
+                    f" {_COMING_BACK:g} s; the log of the engines says why"
+                )
+        return result
 
     def close(self, linger: float | None = None) -> None:
         """See `Client.close`."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from traitlets import Bunch, observe
 
 from .._async import AsyncFirst, blocking, run_blocking
+from ..engine.restarts import NEVER
 from ..util.resources import check_number
 from .at_exit import stop_at_exit
 from .launchers.roles import EngineLauncher
@@ -47,6 +48,9 @@ class Cluster(AsyncFirst, StoredCluster):
     resources : dict or list of dict, optional
         How much each engine has of what tasks may ask for, such as ``{'gpu': 1}``; or a list of
         such dicts, one for each engine.
+    engine_restart : str, optional
+        ``'on-failure'`` has an engine that dies started again, under its id; ``'never'`` is the
+        default.
 
     Examples
     --------
@@ -125,6 +129,8 @@ class Cluster(AsyncFirst, StoredCluster):
             raise ValueError(f"n must be a number of engines, not {n}")
         if self.resources:
             kwargs.setdefault("resources", self.resources)
+        if self.engine_restart != NEVER:
+            kwargs.setdefault("restart", self.engine_restart)
         declared = kwargs.get("resources")
         n = n or self.n or (len(declared) if isinstance(declared, list) else 0) or cpu_count()
         engine_set_id = engine_set_id or self._new_engine_set_id()

@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, Float, Integer, List, Unicode, default, validate
+from traitlets import Bool, CaselessStrEnum, Float, Integer, List, Unicode, default, validate
 from traitlets.config import Config, LoggingConfigurable
 
+from ..engine.restarts import NEVER, ON_FAILURE
 from ..protocol import profiles
 from ..util.resources import Resources
 from .files import cluster_file
@@ -70,6 +71,12 @@ class ClusterSettings(LoggingConfigurable):
         help="How much each engine has of what tasks may ask for: a dict of names and numbers, such"
         " as {'gpu': 1}, on the command line 'gpu=1,mem=16'; or a list of dicts, one for each"
         " engine, on the command line as JSON. Which of them gets which id is not determined.",
+    ).tag(config=True, to_dict=True)
+    engine_restart = CaselessStrEnum(
+        [NEVER, ON_FAILURE],
+        NEVER,
+        help="Whether an engine that dies is started again, under its id: 'never' or 'on-failure'."
+        " How often in a row, and when: see `IPEngine.restart_limit` and `IPEngine.restart_delay`.",
     ).tag(config=True, to_dict=True)
     log_level = Integer(logging.INFO, help="What to log, where no application decides it.").tag(
         config=True

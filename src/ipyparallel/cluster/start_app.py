@@ -29,6 +29,7 @@ engine_aliases: dict[Any, Any] = {
     "n": "Cluster.n",
     "engines": "Cluster.engine_launcher_class",
     "resources": "Cluster.resources",
+    "restart": "Cluster.engine_restart",
 }
 engine_flags: dict[str, Any] = {
     **base_flags,

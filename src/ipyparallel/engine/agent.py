@@ -29,6 +29,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -42,8 +43,9 @@ from ..transport.addresses import reachable
 from ..transport.liveness import refused
 from ..transport.sockets import HUB, new_socket, receive, send
 from .control import STOP_GRACE
+from .deaths import with_last_lines
 from .engine_process import EngineProcess
-from .orders import Orders, Replace
+from .orders import Dismiss, Orders, Replace
 from .signals import parse_signal
 
 #: Seconds that an engine has to end when it is told to, before it is killed. It ends by itself,
@@ -77,6 +79,8 @@ class Died(msgspec.Struct, tag=True):
     uuid: str
     id: int | None
     reason: str
+    #: Of what it wrote to the log.
+    last_lines: str = ""
 
 
 class Ended(msgspec.Struct, tag=True):
@@ -178,7 +182,8 @@ class Agent:
         reason = death.reason
         if self._overdue.get(death.uuid, (0,))[0] == _KILLED:
             reason += f", since it did not end within {KILL_AFTER:g} s when it was told to"
-        request = UnregistrationRequest(death.id, death.uuid, reason)
+        told = with_last_lines(reason, death.last_lines)
+        request = UnregistrationRequest(death.id, death.uuid, told)
         send(self._registration, self._session.message("unregistration_request", request))
 
     # ---- requests
@@ -243,8 +248,11 @@ class Agent:
         return engine
 
     def _expect_end(self, uuid: str, message: Message) -> None:
-        if uuid in self._engines:
-            self._overdue.setdefault(uuid, (time.monotonic() + KILL_AFTER, message))
+        if uuid in self._engines and uuid not in self._overdue:
+            self._overdue[uuid] = (time.monotonic() + KILL_AFTER, message)
+            # if nobody reads them any more, nobody replaces engines either
+            with suppress(OSError):
+                self._orders.give(Dismiss(uuid))
 
     def _reply(self, message: Message, content: dict[str, Any]) -> None:
         uuid = message.idents[1].decode(errors="replace")

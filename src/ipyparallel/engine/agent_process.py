@@ -15,7 +15,8 @@ from .agent import IGNORED, Agent, Born, Died, Ended, ToAgent, encode
 from .forking import fork
 from .orders import Orders
 
-#: How often an agent is started again, over the life of a supervisor.
+#: How often an agent that dies is started again at once, over the life of a supervisor; after that,
+#: when there is a death to be reported.
 _MAX_RESTARTS = 10
 
 #: Deaths of which a new agent tells the hub once more, since the old one may not have done so.
@@ -90,16 +91,20 @@ class AgentProcess:
             self._engines.pop(message.uuid, None)
             if isinstance(message, Died):
                 self._deaths.append(message)
+                # whatever became of the agents so far, this has to be told
+                self._restarts = min(self._restarts, _MAX_RESTARTS - 1)
         if self.pipe >= 0:
             # if it is dead, `ended` will be called
             with suppress(BrokenPipeError):
                 os.write(self.pipe, encode(message) + b"\n")
+        elif isinstance(message, Died):
+            self.ended()
 
     def ended(self) -> None:
         """Its process has ended, which it should not have: start another."""
         self._close()
         if self._restarts >= _MAX_RESTARTS:
-            self._log.error("The agent died too often: deaths are not reported any more")
+            self._log.error("The agent died too often: another is started when an engine dies")
             return
         self._restarts += 1
         self._log.warning("The agent is gone; starting another")

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Float, Integer, Unicode
+from traitlets import CaselessStrEnum, Float, Integer, Unicode
 
 from ..application import BaseParallelApplication, base_aliases, base_flags
 from ..error import EngineError
@@ -20,7 +20,8 @@ from ..protocol import connection
 from ..protocol.connection import EngineInfo
 from ..util.resources import Resources, check_number, resources_of
 from .current import bind_kernel
-from .supervisor import Birth, Supervisor
+from .restarts import NEVER, ON_FAILURE, RestartPolicy
+from .supervisor import NOT_TAKEN_IN, Birth, Supervisor
 
 if TYPE_CHECKING:
     from .kernel import IPythonParallelKernel
@@ -37,6 +38,7 @@ _ALIASES = {
     "c": "IPEngine.startup_command",
     "s": "IPEngine.startup_script",
     "resources": "IPEngine.resources",
+    "restart": "IPEngine.restart",
 }
 
 #: Under the names that others import.
@@ -98,6 +100,25 @@ class IPEngine(BaseParallelApplication):
         " the command line as JSON. Which of them gets which id is not determined.",
     ).tag(config=True)
 
+    restart = CaselessStrEnum(
+        [NEVER, ON_FAILURE],
+        NEVER,
+        help="Whether another engine is started, under the same id, for one that dies. One that"
+        " ends as it was told to, or with exit code 0, has not died.",
+    ).tag(config=True)
+    restart_limit = Integer(
+        5,
+        min=0,
+        help="How often in a row an engine that dies is started again. A life of more than a"
+        " minute starts the count anew.",
+    ).tag(config=True)
+    restart_delay = Float(
+        1.0,
+        min=0,
+        help="Seconds to wait before an engine is started again the second time in a row; then"
+        " twice as many each time, up to 30. The first time it is at once.",
+    ).tag(config=True)
+
     @property
     def kernel(self) -> IPythonParallelKernel | None:
         """The kernel of this engine process: ``%matplotlib`` and ``%gui`` look for it here."""
@@ -121,7 +142,9 @@ class IPEngine(BaseParallelApplication):
             self.exit(1)
         if self.location:
             info.location = self.location
-        supervisor = Supervisor(info, partial(self._run_engine, info, startup), self.log)
+        policy = RestartPolicy(self.restart, self.restart_limit, self.restart_delay)
+        run = partial(self._run_engine, info, startup)
+        supervisor = Supervisor(info, run, self.log, policy)
         supervisor.start(self.n)
         supervisor.wait()
         self.exit(supervisor.exit_code)
@@ -191,7 +214,7 @@ class IPEngine(BaseParallelApplication):
             reason = asyncio.run(engine.run())
         except EngineError as e:
             self.log.critical("The engine cannot start: %s", e)
-            return 255
+            return NOT_TAKEN_IN
         self.log.info("Engine %d has stopped: %s", engine.id, reason)
         return 0
 

@@ -1,9 +1,9 @@
 """Orders: what agents tell their supervisor about engines that are alive.
 
 The supervisor sleeps in ``waitpid``, and nothing but the end of a child wakes it. So an order is
-written down first, and then the agent kills the engine: the supervisor, awake, finds what is to be
-done about this death. The pipe belongs to the supervisor: what an agent has written before it died
-stays there.
+written down first, and then the agent kills the engine, or it ends since it was told to: the
+supervisor, awake, finds what is to be done about this death. The pipe belongs to the supervisor:
+what an agent has written before it died stays there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,13 @@ class Replace(msgspec.Struct, tag=True):
     reason: str
 
 
-Order = Replace
+class Dismiss(msgspec.Struct, tag=True):
+    """This engine was told to end: however it does, do not start another in its place."""
+
+    uuid: str
+
+
+Order = Replace | Dismiss
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Order).decode
@@ -55,7 +61,7 @@ class Orders:
         OSError
             Nobody reads orders (any more).
         """
-        if len(order.reason) > _MAX_REASON:
+        if isinstance(order, Replace) and len(order.reason) > _MAX_REASON:
             order = Replace(order.uuid, order.reason[: _MAX_REASON - 1] + "…")
         os.write(self._write_end, _encode(order) + b"\n")
 

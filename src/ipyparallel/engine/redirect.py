@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import sys
 
 import zmq
@@ -31,7 +30,6 @@ def redirect_output(kernel: IPythonParallelKernel, socket: zmq.Socket[bytes], li
     kernel.iopub_socket = thread.background_socket
     kernel.shell.displayhook.pub_socket = kernel.iopub_socket
     kernel.shell.display_pub.pub_socket = kernel.iopub_socket
-    faulthandler.enable(sys.__stderr__ or sys.stderr)
     for name in ("stdout", "stderr"):
         stream = OutputStream(session, thread, name, limit)
         stream.topic = kernel._topic(name)

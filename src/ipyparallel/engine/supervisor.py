@@ -3,8 +3,9 @@
 It imports all that an engine needs once; an engine then begins with a fork, which costs a
 fraction of an import, and shares that memory. So that it can fork at any time, it has no threads,
 no sockets and no event loop: it sleeps in ``waitpid``. What has to do with the network is done by
-its `agent`, which it forks first. When an engine dies that the agent was asked to replace, another
-is forked for its place; see `orders`.
+its `agent`, which it forks first. When an engine dies that the agent was asked to replace, or one
+that is to be started again if it fails, another is forked for its place; see `orders` and
+`restarts`. If that is to wait a while, it waits itself: the supervisor has no clock.
 """
 
 from __future__ import annotations
@@ -14,24 +15,34 @@ import json
 import logging
 import os
 import random
+import select
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ..protocol.connection import EngineInfo
 from ..protocol.session import new_id
 from .agent import Born, Died, Ended
 from .agent_process import AgentProcess
+from .deaths import Beginning, Death, Witness
+from .faults import log_faults
 from .forking import fork, handle_signals
-from .orders import Orders
-from .signals import signal_name
+from .orders import Dismiss, Orders
+from .restarts import ON_FAILURE, RestartPolicy
+
+if TYPE_CHECKING:
+    import resource
 
 #: Seconds that engines have to end when they are told to, before they are killed. Less than the
 #: launcher gives the supervisor, which has to report them then.
 STOP_TIMEOUT = 3
+
+#: Exit code of an engine that the controller did not take in.
+NOT_TAKEN_IN = 255
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,8 @@ class Place:
     engine_id: int | None = None
     #: Uuid of that engine.
     replaces: str = ""
+    #: How many died here in a row.
+    deaths: int = 0
 
 
 @dataclass
@@ -55,6 +68,14 @@ class Child:
     place: Place
     #: Read end of a pipe on which the engine tells its id.
     status: int
+    began: Beginning
+    #: Seconds that it was to wait first.
+    delay: float
+
+    @property
+    def life(self) -> float:
+        """Seconds for which it has lived, without those."""
+        return time.monotonic() - self.began.time - self.delay
 
     def read_id(self) -> int | None:
         """The id that the engine was given, if it got that far."""
@@ -75,6 +96,12 @@ class Birth:
     lifeline: int
     #: Write end of the pipe that tells the supervisor the engine's id.
     status: int
+    #: Seconds to wait before it begins.
+    delay: float
+
+    def wait(self) -> bool:
+        """Wait until the engine is to begin; False if its supervisor has died meanwhile."""
+        return not select.select([self.lifeline], [], [], self.delay)[0]
 
     def registered(self, engine_id: int) -> None:
         """Tell the supervisor the id."""
@@ -90,10 +117,20 @@ class Supervisor:
         Where to report deaths.
     run : callable
         Is an engine: called in each new process; what it returns is the exit code.
+    policy : RestartPolicy, optional
+        Which of those that die are started again; by default none.
     """
 
-    def __init__(self, info: EngineInfo, run: Callable[[Birth], int], log: logging.Logger) -> None:
+    def __init__(
+        self,
+        info: EngineInfo,
+        run: Callable[[Birth], int],
+        log: logging.Logger,
+        policy: RestartPolicy | None = None,
+    ) -> None:
         self._run = run
+        self._policy = policy or RestartPolicy()
+        self._witness = Witness()
         self._log = log
         self._children: dict[int, Child] = {}
         self._stopping = False
@@ -103,6 +140,8 @@ class Supervisor:
         self._orders = Orders()
         #: Of engines that are to be replaced, by uuid: why.
         self._replacing: dict[str, str] = {}
+        #: Uuids of engines that were told to end.
+        self._dismissed: set[str] = set()
         self._agent = AgentProcess(info, self._orders, self._descriptors, log)
 
     def start(self, n: int) -> None:
@@ -127,11 +166,11 @@ class Supervisor:
     def wait(self) -> None:
         """Watch the engines until none is left, and all deaths have been reported."""
         while self._children:
-            pid, status = os.waitpid(-1, 0)
+            pid, status, usage = os.wait4(-1, 0)
             self._take_orders()
             child = self._children.pop(pid, None)
             if child is not None:
-                self._on_death(child, status)
+                self._on_death(child, status, usage)
             elif pid == self._agent.pid:
                 self._agent.ended()
                 self._finish_orders()
@@ -142,7 +181,11 @@ class Supervisor:
     def _take_orders(self) -> None:
         living = {child.uuid for child in self._children.values()}
         for order in self._orders.take():
-            if order.uuid in living:
+            if order.uuid not in living:
+                continue
+            if isinstance(order, Dismiss):
+                self._dismissed.add(order.uuid)
+            else:
                 self._replacing[order.uuid] = order.reason
 
     def _finish_orders(self) -> None:
@@ -176,15 +219,16 @@ class Supervisor:
 
     # ---- birth and death
 
-    def _fork(self, place: Place) -> None:
+    def _fork(self, place: Place, delay: float = 0.0) -> None:
         uuid = new_id()
+        began = self._witness.born()
         status, status_end = os.pipe()
         os.set_blocking(status, False)
         pid = fork([*self._descriptors(), *self._orders.ends, status])
         if pid == 0:
-            self._become_engine(Birth(uuid, place, self._lifeline, status_end))
+            self._become_engine(Birth(uuid, place, self._lifeline, status_end, delay))
         os.close(status_end)
-        self._children[pid] = Child(pid, uuid, place, status)
+        self._children[pid] = Child(pid, uuid, place, status, began, delay)
         self._agent.tell(Born(uuid, pid))
         if self._stopping:
             # since a moment ago, when this one was not yet among those that were told
@@ -199,7 +243,9 @@ class Supervisor:
         code = 1
         try:
             _reseed()
-            code = self._run(birth)
+            log_faults()
+            if birth.wait():
+                code = self._run(birth)
         except KeyboardInterrupt:
             code = 128 + signal.SIGINT
         except Exception:  # noqa: BLE001  (this process ends here, whatever it was)
@@ -212,40 +258,58 @@ class Supervisor:
             # not sys.exit: this is still the supervisor's stack
             os._exit(code)
 
-    def _on_death(self, child: Child, status: int) -> None:
+    def _on_death(self, child: Child, status: int, usage: resource.struct_rusage) -> None:
         engine_id = child.read_id()
         os.close(child.status)
-        reason = describe_death(status)
+        death = self._witness.died(child.pid, status, usage, child.began)
         why_replaced = self._replacing.pop(child.uuid, None)
+        is_dismissed = child.uuid in self._dismissed
+        self._dismissed.discard(child.uuid)
         name = f"Engine {engine_id}" if engine_id is not None else "An engine that was starting"
-        code = os.waitstatus_to_exitcode(status)
+        code = death.code
         if self._stopping and code == 0:
             self._log.debug("%s has stopped", name)
             self._agent.tell(Ended(child.uuid))
             return
         # one that was still starting dies of what it is told
         obeyed = self._stopping and code == -signal.SIGTERM
-        if why_replaced is None and not obeyed:
-            self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
+        is_failure = code != 0 and not obeyed and not is_dismissed and why_replaced is None
         if why_replaced is not None and code == -signal.SIGKILL:
             # and it did not die of something else just before
-            reason = why_replaced
+            death = Death(code, why_replaced)
+        place = replace(child.place, replaces=child.uuid)
+        if engine_id is not None:
+            place = replace(place, engine_id=engine_id)
+        again = why_replaced is not None
+        if is_failure:
+            place = replace(place, deaths=self._policy.count(place.deaths, child.life))
+            again = self._may_try_again(place, code)
+            if not again and self._policy.when == ON_FAILURE and not self._stopping:
+                why_not = f"it is not started again, as it has died {place.deaths} times in a row"
+                death = replace(death, reason=f"{death.reason}; {why_not}")
+        again = again and not self._stopping
+        if is_failure and not again:
+            self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
         level = logging.INFO if code == 0 or obeyed else logging.ERROR
-        self._log.log(level, "%s (pid %d) is gone: %s", name, child.pid, reason)
-        self._agent.tell(Died(child.uuid, engine_id, reason))
-        if why_replaced is not None and not self._stopping:
-            self._log.info("Starting another engine in its place")
-            if engine_id is None:
-                engine_id = child.place.engine_id
-            self._fork(replace(child.place, engine_id=engine_id, replaces=child.uuid))
+        self._log.log(level, "%s (pid %d) is gone: %s", name, child.pid, death.reason)
+        self._witness.told()
+        self._agent.tell(Died(child.uuid, engine_id, death.reason, death.last_lines))
+        if again:
+            self._start_again(place, self._policy.delay_after(place.deaths) if is_failure else 0.0)
 
+    def _may_try_again(self, place: Place, code: int) -> bool:
+        """Whether to start another engine for one that has failed."""
+        if code == NOT_TAKEN_IN and place.engine_id is None:
+            return False  # the first one did not find its way: nor will others
+        return self._policy.allows(place.deaths)
 
-def describe_death(status: int) -> str:
-    """How a process died, from the status that ``waitpid`` gave."""
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return f"exited with code {code}"
-    return f"killed by {signal_name(-code)}"
+    def _start_again(self, place: Place, delay: float) -> None:
+        when = f" in {delay:g} s" if delay else ""
+        self._log.info("Starting another engine in its place%s", when)
+        try:
+            self._fork(place, delay)
+        except OSError as e:
+            self._log.error("No other engine can be started in its place: %s", e)
 
 
 def _reseed() -> None:

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from traitlets import Float, Integer, List, Unicode
+from traitlets import CaselessStrEnum, Float, Integer, List, Unicode
 
+from ...engine.restarts import NEVER, ON_FAILURE
 from ...protocol import connection
 from ...util.resources import Resources
 from .base import BaseLauncher
@@ -131,6 +132,11 @@ class EngineLauncher(BaseLauncher):
         help="How much each engine has of what tasks may ask for: a dict, or a list of them, one"
         " for each engine; see `Cluster.resources`.",
     ).tag(config=True, to_dict=True)
+    restart = CaselessStrEnum(
+        [NEVER, ON_FAILURE],
+        NEVER,
+        help="Whether an engine that dies is started again; see `Cluster.engine_restart`.",
+    ).tag(config=True, to_dict=True)
     engine_set_id = Unicode(help="Which of the cluster's engine sets it is.").tag(to_dict=True)
 
     #: Whether what it starts waits for the connection file by itself, so that it can be started
@@ -149,6 +155,8 @@ class EngineLauncher(BaseLauncher):
         args = [*self.engine_cmd, *self.cluster_args, *self.engine_args]
         if self.resources:
             args.append(f"--resources={json.dumps(self.resources)}")
+        if self.restart != NEVER:
+            args.append(f"--restart={self.restart}")
         return args
 
     async def start(self, n: int = 1) -> Any:
