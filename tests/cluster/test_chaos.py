@@ -59,6 +59,7 @@ def test_every_task_ends_whatever_happens(site: Site, mark: str, tmp_path: Path)
     site.calm()
     site.note("calm")
     reports = site.stop_clients()
+    site.note("all tasks have ended")
     for report in reports:
         print(report)
     outcomes = sum((Counter(report["outcomes"]) for report in reports), Counter())
@@ -78,8 +79,10 @@ def test_every_task_ends_whatever_happens(site: Site, mark: str, tmp_path: Path)
         wait_until(lambda: idle(client), "all tasks to end", more=client.queue_status)
         assert private([site.controller.pid]) - before < GROWTH
         shared = shared_memory(mark)
+        site.note("the cluster works")
         client.shutdown(hub=True)
     wait_until(lambda: not marked(MARK, mark), "all to end", more=lambda: marked(MARK, mark))
+    site.note("all processes have ended")
     assert [path for path in shared if path.exists()] == []
     assert list((tmp_path / "tmp").rglob("*")) == []
     assert list((tmp_path / "profile" / "security").glob("ipcontroller*[!0-9].json")) == []

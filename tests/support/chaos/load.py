@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import ipyparallel as ipp
 
 #: Tasks that are outstanding at a time.
-WINDOW = 40
+WINDOW = 80
 
 #: Seconds that what is outstanding has to end after the stop.
 PATIENCE = 40.0

@@ -26,19 +26,34 @@ ENGINES = 6
 #: Beats of the heart that may be missed, and how many milliseconds each takes: a pause is shorter.
 _HEART = ("--ping=500", "--HeartMonitor.max_heartmonitor_misses=12")
 
+#: Engines that are replaced, however often they die.
+_RESTART = (
+    "--restart=on-failure",
+    "--IPEngine.restart_limit=1000",
+    "--IPEngine.restart_delay=0.1",
+)
+
 #: Run by each engine before it is ready: leaves its process id, to tell engines from agents.
 _STARTUP = "import os, pathlib; (pathlib.Path({folder!r}) / str(os.getpid())).touch()"
 
 
 class Host(Engines):
-    """A supervisor, its agent and its engines."""
+    """A supervisor, its agent and its engines.
 
-    def __init__(self, folder: Path, file: Path) -> None:
+    Parameters
+    ----------
+    restarts : bool
+        Whether engines that die are replaced.
+    """
+
+    def __init__(self, folder: Path, file: Path, restarts: bool) -> None:
+        self._restarts = restarts
         self._pids = folder / "pids"
         self._pids.mkdir(exist_ok=True)
         command = _STARTUP.format(folder=str(self._pids))
         # a controller that is paused does not answer for a while
-        super().__init__(folder, file, f"-n={PER_HOST}", f"-c={command}", "--timeout=20")
+        options = [f"-n={PER_HOST}", f"-c={command}", "--timeout=20"]
+        super().__init__(folder, file, *options, *(_RESTART if restarts else ()))
 
     def engines(self) -> list[psutil.Process]:
         """Those that have started."""
@@ -52,7 +67,16 @@ class Host(Engines):
         """How many engines it has, or is starting."""
         if not self.running:
             return 0
-        return len(self.engines()) if self.text.count("is ready") >= PER_HOST else PER_HOST
+        is_starting = self._restarts or self.text.count("is ready") < PER_HOST
+        return PER_HOST if is_starting else len(self.engines())
+
+    def wait_complete(self) -> None:
+        """Wait until it has all engines that it is to have, or has ended."""
+        wait_until(
+            lambda: not self.running or len(self.engines()) >= self.capacity(),
+            "engines that were starting",
+            more=lambda: self.text,
+        )
 
     def _living(self) -> list[psutil.Process]:
         return [p for p in self.children() if _lives(p)]
@@ -123,17 +147,10 @@ class Site:
     def calm(self) -> None:
         """Have everything that lasts be over, and all engines be there."""
         self._pass_time(float("inf"))
-        for host in self.hosts:
-            if host.running:
-                wait_until(
-                    lambda host=host: host.text.count("is ready") >= PER_HOST or not host.running,
-                    "engines that were starting",
-                    more=lambda host=host: host.text,
-                )
-        self._top_up()
-        for host in self.hosts:
-            if host.running:
-                host.wait_ready(PER_HOST)
+        for _ in range(2):
+            for host in self.hosts:
+                host.wait_complete()
+            self._top_up()
 
     def stop_clients(self) -> list[dict[str, Any]]:
         """Have the clients stop; what they report, in the end."""
@@ -247,10 +264,13 @@ class Site:
             self._start_host()
 
     def _start_host(self) -> None:
-        is_far = len(self.hosts) % 2
+        is_far = len(self.hosts) % 2 == 1
+        restarts = len(self.hosts) % 3 == 1
         file = self.engines_link.file if is_far else self.controller.engine_file
-        self.hosts.append(Host(self.folder, file))
-        self.note(f"a host starts{' behind the link' if is_far else ''}: {self.hosts[-1].pid}")
+        self.hosts.append(Host(self.folder, file, restarts))
+        where = " behind the link" if is_far else ""
+        how = ", restarts engines" if restarts else ""
+        self.note(f"a host starts{where}{how}: {self.hosts[-1].pid}")
 
     def _start_client(self) -> None:
         is_far = self._started % 2
