@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import zmq
-from traitlets import Bool, CaselessStrEnum, TraitError, Unicode, validate
+from traitlets import Bool, CaselessStrEnum, TraitError, Type, Unicode, Union, validate
 
 from ..application import BaseParallelApplication, base_aliases, base_flags
 from ..protocol import connection
@@ -26,13 +26,18 @@ from ..scheduling.policies import POLICIES
 from ..transport.addresses import SocketFolder
 from .broadcast import BroadcastRefusal
 from .channels import Channels, Context, open_channels
+from .databases.dictdb import DictDB
+from .databases.find import find_database_class
+from .databases.nodb import NoDB
 from .hub import Hub
+from .journal import Journal, NoJournal
 from .output_relay import OutputRelay
 from .ports import parse_ports, sequence
 from .pure_scheduler import PureScheduler
+from .records import Records
 from .request_relay import RequestRelay
 from .scheduler_loop import SchedulerLoop
-from .settings import PURE, HeartMonitor, TaskScheduler
+from .settings import PURE, HeartMonitor, TaskRecords, TaskScheduler
 
 #: Seconds a thread may keep the interpreter while another waits for it. The scheduler's thread
 #: shares it with the hub's, and its tasks wait.
@@ -52,8 +57,21 @@ _ALIASES = {
     "hwm": "TaskScheduler.hwm",
 }
 
+_FLAGS = {
+    **base_flags,
+    **{
+        name: ({"IPController": {"db_class": name}}, f"Keep the records of tasks {where}.")
+        for name, where in {
+            "dictdb": "in memory; the default",
+            "sqlitedb": "in a SQLite database, which outlives the controller",
+            "mongodb": "in a MongoDB",
+            "nodb": "not at all: no results for other clients",
+        }.items()
+    },
+}
+
 #: Under the names that others import.
-aliases, flags = _ALIASES, base_flags
+aliases, flags = _ALIASES, _FLAGS
 
 
 class IPController(BaseParallelApplication):
@@ -67,8 +85,8 @@ class IPController(BaseParallelApplication):
     config_name = "ipcontroller"
     examples = "ipcontroller --ip=192.168.0.1 --profile=mine"
     aliases = _ALIASES
-    flags = base_flags
-    classes = [HeartMonitor, TaskScheduler]
+    flags = _FLAGS
+    classes = [HeartMonitor, TaskScheduler, TaskRecords, DictDB, NoDB]
 
     ip = Unicode("127.0.0.1", help="Address to listen on; by default only this host's.").tag(
         config=True
@@ -85,6 +103,12 @@ class IPController(BaseParallelApplication):
     client_json_file = Unicode("", help="Path of the clients' connection file.").tag(config=True)
     engine_json_file = Unicode("", help="Path of the engines' connection file.").tag(config=True)
     session_key = Unicode("", help="Shared secret; by default a new one.").tag(config=True)
+    db_class = Union(
+        [Unicode(), Type()],
+        default_value="dictdb",
+        help="Where the records of tasks are kept: 'dictdb' (in memory), 'sqlitedb', 'mongodb',"
+        " 'nodb', or a class of your own, or its import string.",
+    ).tag(config=True)
     lifeline = Bool(
         False,
         help="Whether to stop when standard input ends, because whoever started this controller is"
@@ -143,23 +167,33 @@ class IPController(BaseParallelApplication):
         client, engine = self._connection_info(channels, interface, key)
         engine_dict = connection.to_dict(engine)
         hearts = HeartMonitor(parent=self)
+        records = self._records()
         hub = Hub(
             Session(key.encode()),
             Session(key.encode()),
             channels.hub,
             {name: engine_dict[name] for name in _TOLD_TO_ENGINES},
             client_info=_without_key(client),
+            records=records,
             heart_period=hearts.period / 1000,
             max_misses=hearts.max_heartmonitor_misses,
             stop=stopped.set,
             log=self.log,
         )
-        scheduler = self._scheduler(channels, Session(key.encode()), failed)
+        scheduler = self._scheduler(channels, Session(key.encode()), records.journal, failed)
         relays = [
             RequestRelay(
-                name, Session(key.encode()), **ends._asdict(), log=self.log, on_failure=failed
+                name,
+                Session(key.encode()),
+                **ends._asdict(),
+                journal=journal,
+                log=self.log,
+                on_failure=failed,
             )
-            for name, ends in (("mux", channels.mux), ("control", channels.control))
+            for name, ends, journal in (
+                ("mux", channels.mux, records.journal),
+                ("control", channels.control, NoJournal()),
+            )
         ]
         broadcast = BroadcastRefusal(
             Session(key.encode()),
@@ -184,6 +218,7 @@ class IPController(BaseParallelApplication):
             scheduler.join()
             for relay in relays:
                 relay.join()
+            records.close()
             broadcast.close()
             # makes the output relay end, and waits until the last messages have left
             context.term()
@@ -197,11 +232,32 @@ class IPController(BaseParallelApplication):
         # on it must not get any
         return hearts.period * max(1, hearts.max_heartmonitor_misses)
 
+    def _records(self) -> Records:
+        settings = TaskRecords(parent=self)
+        database = find_database_class(self.db_class)(parent=self, log=self.log)
+        records = Records(
+            database,
+            self.log,
+            payload_limit=settings.payload_limit,
+            output_limit=settings.output_limit,
+        )
+        records.abandon_pending()
+        return records
+
     def _scheduler(
-        self, channels: Channels, session: Session, failed: Callable[[], object]
+        self,
+        channels: Channels,
+        session: Session,
+        journal: Journal,
+        failed: Callable[[], object],
     ) -> SchedulerLoop | PureScheduler:
         settings = TaskScheduler(parent=self)
-        ends: dict[str, Any] = {**channels.task._asdict(), "log": self.log, "on_failure": failed}
+        ends: dict[str, Any] = {
+            **channels.task._asdict(),
+            "journal": journal,
+            "log": self.log,
+            "on_failure": failed,
+        }
         if settings.scheme_name == PURE:
             return PureScheduler(session, **ends)
         machine = TaskMachine(POLICIES[settings.scheme_name](), settings.hwm)

@@ -10,6 +10,7 @@ import zmq
 
 from ..transport.sockets import CONTROL_OUT, HUB, MUX_OUT, TASK_OUT, new_socket
 from .hub import HubSockets
+from .resubmission import RESUBMITTER
 
 Context = zmq.Context[zmq.Socket[bytes]]
 Socket = zmq.Socket[bytes]
@@ -170,6 +171,7 @@ def open_channels(
         mux_relay=mux_link,
         control_relay=control_link,
         scheduler=scheduler_link,
+        tasks=connected(zmq.DEALER, client["task"], RESUBMITTER),
     )
     return Channels(
         Ports(registration, engine, client),

@@ -29,13 +29,14 @@ class DirectQueues:
             del pending[msg_id]
             self._completed[uuid] += 1
 
-    def forget(self, uuid: str) -> None:
-        """An engine is gone."""
-        self._pending.pop(uuid, None)
+    def forget(self, uuid: str) -> list[str]:
+        """An engine is gone: the tasks that it leaves behind."""
+        left = list(self._pending.pop(uuid, ()))
         self._completed.pop(uuid, None)
         self._gone[uuid] = None
         if len(self._gone) > _MAX_GONE:
             del self._gone[next(iter(self._gone))]
+        return left
 
     def summary(self) -> dict[str, tuple[list[str], int]]:
         """By engine: the tasks that it has not answered, and how many it has."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,7 +24,10 @@ from . import link, queries
 from .dask import DaskScheduler
 from .errands import Errands
 from .hearts import Hearts
+from .record_output import TOPICS
+from .records import Records
 from .registry import Engine, Registry
+from .resubmission import Resubmission
 from .tokens import Tokens
 
 #: Seconds between the news that an engine died and its announcement: what the engine sent before
@@ -36,6 +39,9 @@ COMING_PERIOD = 0.25
 
 #: Seconds after which an engine that has registered, and cannot be reached, is given up.
 REGISTRATION_TIMEOUT = 30.0
+
+#: End of the topic under which a published engine says that it ends.
+_GOODBYE = b".shutdown"
 
 
 @dataclass(slots=True)
@@ -53,6 +59,7 @@ class HubSockets:
     mux_relay: zmq.Socket[bytes]  # PAIR, as the next two; see `link`
     control_relay: zmq.Socket[bytes]
     scheduler: zmq.Socket[bytes]
+    tasks: zmq.Socket[bytes]  # DEALER, a client of the task channel
 
 
 @dataclass(slots=True)
@@ -87,6 +94,8 @@ class Hub:
         Used on the running loop from now on.
     connection_info, client_info : mapping
         Told to engines that register: where they connect, and where clients do.
+    records : Records
+        Of the tasks.
     heart_period : float
         Seconds between pings.
     max_misses : int
@@ -103,6 +112,7 @@ class Hub:
         connection_info: Mapping[str, Any],
         *,
         client_info: Mapping[str, Any],
+        records: Records,
         heart_period: float,
         max_misses: int,
         stop: Callable[[], None],
@@ -114,7 +124,11 @@ class Hub:
         self.heart_period = heart_period
         self.stop = stop
         self.log = log
+        self.records = records
         self.registry = Registry()
+        self.resubmission = Resubmission(
+            session, records.database, self.registry, self._submit_again
+        )
         self.dask = DaskScheduler(connection_info["interface"], log)
         self._observer = observer
         self._hearts = Hearts(max_misses)
@@ -145,9 +159,13 @@ class Hub:
         # nobody asks how many control requests an engine has
         self._control_relay = Channel(s.control_relay, lambda frames: None)
         self._scheduler = Channel(s.scheduler, self._on_scheduler)
+        # the records tell what becomes of them
+        self._tasks = Channel(s.tasks, lambda frames: None)
         # Nothing is published under this. But an engine waits until it sees a subscription, since
         # from then on nothing that it publishes gets lost.
         s.output.subscribe(b"hub")
+        if self.records.keeps_any:
+            s.output.subscribe(b"engine.")
 
     def close(self) -> None:
         """Tell everyone that the controller stops, and close the sockets."""
@@ -167,6 +185,7 @@ class Hub:
             self._mux_relay,
             self._control_relay,
             self._scheduler,
+            self._tasks,
         ):
             channel.close()
         self._ping.close()
@@ -230,7 +249,7 @@ class Hub:
         # clients first: one whose balanced task fails should know by then that the engine is gone
         notice = EngineNotice(engine.id, engine.uuid, reason=reason)
         self.notify("unregistration_notification", notice)
-        self._tell_all(link.EngineLeft(engine.uuid, reason))
+        self._tell_all(link.EngineLeft(engine.uuid, reason, engine.id))
 
     def _give_up(self, engine: Engine) -> None:
         if not engine.ready:
@@ -252,9 +271,18 @@ class Hub:
         if message is not None:
             queries.answer(self, message, partial(self.reply, channel, message))
 
-    def reply(self, channel: int, request: Message, msg_type: str, content: Any) -> None:
+    def reply(
+        self,
+        channel: int,
+        request: Message,
+        msg_type: str,
+        content: Any,
+        buffers: Sequence[Any] = (),
+    ) -> None:
         """Answer a query."""
-        frames = self.session.message(msg_type, content, parent=request.header_frame)
+        frames = self.session.message(
+            msg_type, content, parent=request.header_frame, buffers=buffers
+        )
         self._queries[channel].send([*request.idents, *frames])
 
     def notify(self, msg_type: str, content: Any) -> None:
@@ -311,6 +339,13 @@ class Hub:
         """Ask an engine; `_on_report` hears its answer."""
         self._control.send([uuid.encode(), *self.session.message(msg_type, content)])
 
+    def _submit_again(self, uuid: str, frames: list[Any]) -> None:
+        """Send a task to an engine, or to the scheduler."""
+        if uuid:
+            self._mux.send([uuid.encode(), *frames])
+        else:
+            self._tasks.send(frames)
+
     def _tell_scheduler(self, message: link.ToScheduler) -> None:
         self._scheduler.send([link.encode(message)])
 
@@ -343,12 +378,19 @@ class Hub:
             channel.send([link.encode(message)])
 
     def _on_output(self, frames: list[Any]) -> None:
-        message = self._read(frames, "output", self._observer)
-        # a subscription is answered under its own topic
-        if message is None or message.header.msg_type != "shutdown_reply":
+        topic = frames[0]
+        is_goodbye = topic.endswith(_GOODBYE)
+        if not is_goodbye and not topic.endswith(TOPICS):
             return
-        # a published engine says goodbye this way; its session is its uuid
-        if engine := self.registry.get(message.header.session):
+        message = self._read(frames, "output", self._observer)
+        if message is None:
+            return
+        if not is_goodbye:
+            self.records.output(message)
+        elif message.header.msg_type == "shutdown_reply" and (
+            # a published engine says goodbye this way; its session is its uuid
+            engine := self.registry.get(message.header.session)
+        ):
             self.engine_gone(engine, "it was shut down")
 
     # ---- hearts
@@ -382,4 +424,4 @@ class Hub:
 
 def _goodbye(engine: Engine) -> bytes:
     """The topic under which a published engine says that it ends."""
-    return f"engine.{engine.id}.shutdown".encode()
+    return f"engine.{engine.id}".encode() + _GOODBYE

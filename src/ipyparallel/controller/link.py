@@ -22,6 +22,7 @@ class EngineLeft(msgspec.Struct, tag=True):
 
     uuid: str
     reason: str
+    id: int = -1
 
 
 class TasksReturned(msgspec.Struct, tag=True):

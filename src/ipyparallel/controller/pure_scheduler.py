@@ -19,14 +19,19 @@ from typing import Any
 import zmq
 from zmq.devices import monitored_queue
 
-from ..protocol.messages import UNREADABLE
+from ..protocol.messages import UNREADABLE, decode_reply_metadata
 from ..protocol.session import Session
 from ..transport.sockets import HUB, new_socket
 from . import link
+from .journal import Journal, NoJournal
 from .serving import ServingThread
 
 #: Where the scheduler itself is a client, so that engines can report to it.
 _REPORTS = "inproc://task-reports"
+
+#: Where copies of tasks and of their results are published, and what stands before them.
+_COPIES = "inproc://task-copies"
+_IN, _OUT = b"in", b"out"
 
 
 class PureScheduler:
@@ -42,6 +47,8 @@ class PureScheduler:
         A bound DEALER.
     hub : zmq.Socket
         One end of a pair; see `link`.
+    journal : Journal
+        Told of the tasks that pass by.
     on_failure : callable
         Called, in a thread, when it cannot go on.
     """
@@ -53,6 +60,7 @@ class PureScheduler:
         clients: zmq.Socket[bytes],
         engines: zmq.Socket[bytes],
         hub: zmq.Socket[bytes],
+        journal: Journal,
         log: logging.Logger,
         on_failure: Callable[[], object],
     ) -> None:
@@ -62,8 +70,14 @@ class PureScheduler:
         self._hub = hub
         self._log = log
         self._on_failure = on_failure
-        # gets copies that nobody wants
+        self._journal = journal
+        # gets copies of all that passes
         self._copies = new_socket(clients.context, zmq.PUB)
+        self._copies.bind(_COPIES)
+        copies = new_socket(clients.context, zmq.SUB)
+        copies.connect(_COPIES)
+        if not isinstance(journal, NoJournal):
+            copies.subscribe(b"")
         # here, and not in the thread: the socket is its from when that starts
         clients.bind(_REPORTS)
         reports = new_socket(clients.context, zmq.DEALER, identity=HUB)
@@ -71,7 +85,7 @@ class PureScheduler:
         self._queue_thread = threading.Thread(target=self._run, name="task queue", daemon=True)
         self._thread = ServingThread(
             "pure scheduler",
-            ((hub, self._on_hub), (reports, self._on_report)),
+            ((copies, self._on_copy), (hub, self._on_hub), (reports, self._on_report)),
             log=log,
             on_failure=on_failure,
         )
@@ -89,7 +103,7 @@ class PureScheduler:
         try:
             # Not zmq.proxy, which turns in circles, at the cost of a whole processor, as long as a
             # task waits and no engine is there.
-            monitored_queue(self._clients, self._engines, self._copies)
+            monitored_queue(self._clients, self._engines, self._copies, _IN, _OUT)
         except zmq.ContextTerminated:
             pass
         except BaseException:
@@ -104,8 +118,24 @@ class PureScheduler:
         match link.decode_for_scheduler(frames[0]):
             case link.LoadRequest(number):
                 self._tell(link.Load(number, {}))  # nobody counts
+            case link.EngineLeft(_, reason, engine_id):
+                self._journal.maybe_died(engine_id, reason)
             case link.Stop():
                 self._thread.stop()
+
+    def _on_copy(self, frames: list[Any]) -> None:
+        """A request or a reply has passed; nobody knows whether a client was there to take it."""
+        direction, *frames = frames
+        try:
+            # what engines report comes once more, to be heeded
+            message = self._session.parse(frames, fresh=False)
+            if direction == _IN and message.header.msg_type == "apply_request":
+                self._journal.submitted("task", message, frames)
+            elif direction == _OUT and message.header.msg_type == "apply_reply":
+                engine = decode_reply_metadata(message.metadata_frame).engine
+                self._journal.ended(message.parent.msg_id, engine, frames, delivered=True)
+        except UNREADABLE:
+            pass  # whoever gets it says so
 
     def _on_report(self, frames: list[Any]) -> None:
         try:

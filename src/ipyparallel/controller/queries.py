@@ -16,14 +16,12 @@ from ..protocol.messages import (
     UnregistrationRequest,
 )
 from ..protocol.session import Message
-from . import link
-from .registry import Engine, RegistrationError
+from . import link, task_queries
+from .answers import Reply, select
+from .registry import RegistrationError
 
 if TYPE_CHECKING:
     from .hub import Hub
-
-#: Sends a reply: its type, its content.
-Reply = Callable[[str, Any], None]
 
 
 def answer(hub: Hub, message: Message, reply: Reply) -> None:
@@ -96,16 +94,17 @@ def _unregister(hub: Hub, message: Message, reply: Reply) -> None:
 
 def _queue_status(hub: Hub, message: Message, reply: Reply) -> None:
     request = message.read_content(QueueRequest)
-    engines = _select(hub, request.targets)
+    engines = select(hub.registry, request.targets)
 
     def tell(direct: link.Load, balanced: link.Load) -> None:
         content: dict[str, Any] = {"status": "ok"}
         for engine in engines:
             queue, answered = direct.engines.get(engine.uuid, ([], 0))
             tasks, completed = balanced.engines.get(engine.uuid, ([], 0))
+            known = hub.records.completed_on(engine.uuid) if request.verbose else []
             content[str(engine.id)] = {
                 "queue": queue if request.verbose else len(queue),
-                "completed": answered + completed,
+                "completed": known if request.verbose else answered + completed,
                 "tasks": tasks if request.verbose else len(tasks),
             }
         waiting = balanced.waiting
@@ -113,21 +112,6 @@ def _queue_status(hub: Hub, message: Message, reply: Reply) -> None:
         reply("queue_reply", content)
 
     hub.ask_load(tell)
-
-
-def _select(hub: Hub, targets: list[int | str] | int | str | None) -> list[Engine]:
-    """The engines that ids or uuids name; all for None."""
-    engines = hub.registry.ready
-    if targets is None or targets == "all":
-        return engines
-    wanted = targets if isinstance(targets, list) else [targets]
-    chosen = []
-    for target in wanted:
-        found = [engine for engine in engines if target in (engine.id, engine.uuid)]
-        if not found:
-            raise IndexError(f"No such engine: {target!r}")
-        chosen += found
-    return chosen
 
 
 def _shut_down(hub: Hub, message: Message, reply: Reply) -> None:
@@ -152,4 +136,5 @@ _HANDLERS: dict[str, Callable[[Hub, Message, Reply], None]] = {
     "queue_request": _queue_status,
     "shutdown_request": _shut_down,
     "stop_distributed_request": _stop_dask,
+    **task_queries.HANDLERS,
 }

@@ -10,6 +10,9 @@ from ..protocol.resources import check_resources
 #: Channels on which an engine of this package reports that it can be reached.
 CHANNELS = frozenset(("mux", "task", "control"))
 
+#: So many engines that are gone are known by their ids, those that went last.
+_MAX_FORMER = 10_000
+
 
 @dataclass(slots=True)
 class Engine:
@@ -38,6 +41,8 @@ class Registry:
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
         self._next_id = 0
+        #: Ids of the engines that went last, by uuid.
+        self._former: dict[str, int] = {}
 
     def __contains__(self, uuid: object) -> bool:
         return uuid in self._engines
@@ -121,5 +126,22 @@ class Registry:
         return True
 
     def remove(self, uuid: str) -> Engine | None:
-        """Forget an engine; None if it was not known."""
-        return self._engines.pop(uuid, None)
+        """Forget an engine, but for its id; None if it was not known."""
+        engine = self._engines.pop(uuid, None)
+        if engine is not None:
+            self._former[uuid] = engine.id
+            if len(self._former) > _MAX_FORMER:
+                del self._former[next(iter(self._former))]
+        return engine
+
+    def id_of(self, uuid: str) -> int | None:
+        """The id that an engine has, or had; None if it is not known (any more)."""
+        engine = self._engines.get(uuid)
+        return self._former.get(uuid) if engine is None else engine.id
+
+    def successor(self, uuid: str) -> str:
+        """The uuid of the engine that has the id of this one now, which may be itself; empty if
+        there is none.
+        """
+        engine_id = self.id_of(uuid)
+        return next((e.uuid for e in self.ready if e.id == engine_id), "")

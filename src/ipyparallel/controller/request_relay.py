@@ -20,10 +20,11 @@ import zmq
 from ..error import EngineError, describe_exception
 from ..protocol.messages import COMM_MESSAGES, UNREADABLE
 from ..protocol.session import Message, Session
-from ..transport.sockets import send
+from ..transport.sockets import HUB, send_if_there
 from . import link
 from .agents import Agents, Handed
 from .direct_queues import DirectQueues
+from .journal import Journal
 from .serving import ServingThread
 
 #: Requests that an engine's agent gets, if it has one, instead of the engine.
@@ -34,6 +35,9 @@ _AS_WELL = ("shutdown_request",)
 
 #: Requests that an engine cannot carry out: it is not asked if there is no agent.
 _ONLY_AGENTS = ("replace_request",)
+
+#: Requests that are tasks.
+_TASKS = ("apply_request", "execute_request")
 
 _AGENT_DIED = {
     "signal_request": "the agent of engine {uuid} died before it said whether the signal arrived;"
@@ -63,6 +67,8 @@ class RequestRelay:
         Bound ROUTER sockets.
     hub : zmq.Socket
         One end of a pair; see `link`.
+    journal : Journal
+        Told what happens to tasks.
     on_failure : callable
         Called, in the thread, when it cannot go on.
     """
@@ -75,6 +81,7 @@ class RequestRelay:
         clients: zmq.Socket[bytes],
         engines: zmq.Socket[bytes],
         hub: zmq.Socket[bytes],
+        journal: Journal,
         log: logging.Logger,
         on_failure: Callable[[], object],
     ) -> None:
@@ -82,8 +89,10 @@ class RequestRelay:
         self._session = session
         self._clients = clients
         self._engines = engines
-        # a message to an engine that is gone is an error, not lost
+        # a message to somebody who is gone is an error, not lost
         engines.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        clients.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self._journal = journal
         self._hub = hub
         self._log = log
         self._queues = DirectQueues()
@@ -113,6 +122,8 @@ class RequestRelay:
         if msg_type in _ONLY_AGENTS and not heard:
             self._refuse(message, f"no agent stands for engine {uuid}, so it cannot be replaced")
             return
+        if msg_type in _TASKS:
+            self._journal.submitted("mux", message, frames, uuid)
         sent = (heard and msg_type in _INSTEAD) or self._send(engine, [client, *rest])
         if not sent:
             self._refuse(message, f"engine {uuid} cannot be reached")
@@ -135,13 +146,7 @@ class RequestRelay:
 
     def _send(self, to: bytes, frames: list[Any]) -> bool:
         """Send on the engines' side; False if nobody of that identity is there."""
-        try:
-            send(self._engines, [to, *frames])
-        except zmq.ZMQError as e:
-            if e.errno != zmq.EHOSTUNREACH:
-                raise
-            return False
-        return True
+        return send_if_there(self._engines, [to, *frames])
 
     def _on_engine(self, frames: list[Any]) -> None:
         message = self._read(frames)
@@ -157,12 +162,15 @@ class RequestRelay:
             engine, client, *rest = frames
         else:
             return
+        delivered = send_if_there(self._clients, [client, engine, *rest])
         # a reply that is malformed is passed on all the same; it is the client who says so
         with suppress(*UNREADABLE):
-            uuid, msg_id = _text(engine), message.parent.msg_id
-            self._queues.replied(uuid, msg_id)
-            self._handed.answered(uuid, msg_id)
-        send(self._clients, [client, engine, *rest])
+            uuid, parent = _text(engine), message.parent
+            self._queues.replied(uuid, parent.msg_id)
+            self._handed.answered(uuid, parent.msg_id)
+            if parent.msg_type in _TASKS:
+                is_fetched = delivered and client != HUB
+                self._journal.ended(parent.msg_id, uuid, frames, is_fetched)
 
     def _on_agent(self, message: Message) -> None:
         try:
@@ -178,8 +186,8 @@ class RequestRelay:
 
     def _on_hub(self, frames: list[Any]) -> None:
         match link.decode_for_relay(frames[0]):
-            case link.EngineLeft(uuid, reason):
-                self._queues.forget(uuid)
+            case link.EngineLeft(uuid, reason, engine_id):
+                self._journal.engine_died(self._queues.forget(uuid), uuid, engine_id, reason)
                 self._agents.forget(uuid)
                 why = f"engine {uuid} is gone" + (f": {reason}" if reason else "")
                 for request in self._handed.forget(uuid):
@@ -223,7 +231,10 @@ class RequestRelay:
             parent=request.header_frame,
             metadata={"status": "error", "engine": _text(request.idents[1])},
         )
-        send(self._clients, [*request.idents, *reply])
+        delivered = send_if_there(self._clients, [*request.idents, *reply])
+        if request.header.msg_type in _TASKS:
+            uuid = _text(request.idents[1])
+            self._journal.ended(request.header.msg_id, uuid, reply, delivered)
 
 
 def _text(identity: bytes) -> str:

@@ -37,8 +37,10 @@ from ..scheduling.commands import (
 )
 from ..scheduling.machine import TaskMachine, Verdict
 from ..scheduling.state import Job
-from ..transport.sockets import send
+from ..transport.sockets import send_if_there
 from . import link
+from .journal import Journal
+from .resubmission import RESUBMITTER
 from .serving import ServingThread, drain
 from .submissions import Submission, SubmissionReader, Unacceptable
 
@@ -59,6 +61,8 @@ class SchedulerLoop:
         Bound ROUTER sockets.
     hub : zmq.Socket
         One end of a pair; see `link`.
+    journal : Journal
+        Told what happens to tasks.
     on_failure : callable
         Called, in the thread, when it cannot go on.
     """
@@ -71,6 +75,7 @@ class SchedulerLoop:
         clients: zmq.Socket[bytes],
         engines: zmq.Socket[bytes],
         hub: zmq.Socket[bytes],
+        journal: Journal,
         log: logging.Logger,
         on_failure: Callable[[], object],
     ) -> None:
@@ -78,8 +83,10 @@ class SchedulerLoop:
         self._session = session
         self._clients = clients
         self._engines = engines
-        # a message to an engine that is gone is an error, not lost
+        # a message to somebody who is gone is an error, not lost
         engines.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        clients.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self._journal = journal
         self._hub = hub
         self._log = log
         self._submissions = SubmissionReader()
@@ -180,6 +187,7 @@ class SchedulerLoop:
             if header.msg_id in self._machine.jobs:
                 self._log.warning("Dropped a task: %s is the id of another", header.msg_id)
                 return
+            self._journal.submitted("task", message, frames)
             job = self._submissions.read(message, frames)
         except Unacceptable as e:
             self._log.warning("Refused a task: %s", e)
@@ -248,11 +256,9 @@ class SchedulerLoop:
         frames = command.job.payload.frames
         if command.job.attempt > 1:
             frames = self._sign_again(frames, command.job.sending)
-        try:
-            send(self._engines, [uuid.encode(), *frames])
-        except zmq.ZMQError as e:
-            if e.errno != zmq.EHOSTUNREACH:
-                raise
+        if send_if_there(self._engines, [uuid.encode(), *frames]):
+            self._journal.sent(command.job.msg_id, uuid)
+        else:
             # the hub will tell everyone, here too
             self._log.info("Engine %d cannot be reached", command.engine.id)
             self._tell(link.EngineUnreachable(uuid))
@@ -279,7 +285,8 @@ class SchedulerLoop:
     def _deliver(self, command: Deliver) -> None:
         submission: Submission = command.job.payload
         uuid, _, *rest = command.reply
-        send(self._clients, [submission.client, uuid, *rest])
+        frames = [submission.client, uuid, *rest]
+        self._send_result(submission, frames, command.job.msg_id, uuid.decode())
 
     def _fail(self, command: Fail) -> None:
         engine = command.engine.uuid if command.engine is not None else ""
@@ -295,14 +302,20 @@ class SchedulerLoop:
         frames = self._session.frame(
             header, content, parent=submission.header_frame, metadata=metadata
         )
-        send(self._clients, [submission.client, *frames])
+        self._send_result(submission, [submission.client, *frames], job.msg_id, engine)
+
+    def _send_result(
+        self, submission: Submission, frames: list[Any], msg_id: str, engine: str
+    ) -> None:
+        delivered = send_if_there(self._clients, frames)
+        self._journal.ended(msg_id, engine, frames, delivered and submission.client != RESUBMITTER)
 
     def _answer(self, command: Answer) -> None:
         self._reply(command.request, "cancel_reply", CancelReply(command.outcomes))
 
     def _reply(self, request: Message, msg_type: str, content: Any) -> None:
         frames = self._session.message(msg_type, content, parent=request.header_frame)
-        send(self._clients, [*request.idents, *frames])
+        send_if_there(self._clients, [*request.idents, *frames])
 
     def _cancel(self, command: Cancel) -> None:
         sendings = [job.sending for job in command.jobs]

@@ -38,3 +38,19 @@ class TaskScheduler(Configurable):
         help="Most tasks that an engine may hold at a time; 0: any number; 'auto': several only"
         " while its tasks are very short. Has no effect with the scheme 'pure'.",
     ).tag(config=True)
+
+
+class TaskRecords(Configurable):
+    """What is kept of tasks, whichever database keeps it."""
+
+    payload_limit = Integer(
+        1 << 20,
+        min=0,
+        help="Bytes: of a task that is larger, with its arguments, these are not kept, so that it"
+        " cannot be submitted again from its record.",
+    ).tag(config=True)
+    output_limit = Integer(
+        100_000,
+        min=0,
+        help="Characters of each stream of a task that are kept, and bytes of what it shows.",
+    ).tag(config=True)

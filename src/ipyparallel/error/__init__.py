@@ -25,6 +25,7 @@ from .local import (
     UnmetDependency,
 )
 from .local import engine_died as engine_died
+from .local import may_have_died as may_have_died
 from .remote import AlreadyDisplayedError, CompositeError, RemoteError, collect_exceptions
 from .remote import compose_exceptions as compose_exceptions
 from .remote import without_colors as without_colors

@@ -32,6 +32,16 @@ def engine_died(engine_id: int, msg_id: str, reason: str) -> EngineError:
     return EngineError(f"Engine {engine_id} died while running task {msg_id!r}{how}")
 
 
+def may_have_died(engine_id: int, msg_id: str, reason: str) -> EngineError:
+    """The error of a task that an engine may have had which died; see `engine_died`."""
+    how = f" ({reason})" if reason else ""
+    return EngineError(
+        f"task {msg_id} may have been on engine {engine_id}, which is gone{how}: the pure"
+        " scheduler does not know which tasks an engine has; use another scheme to keep those of"
+        " other engines"
+    )
+
+
 class ControllerLost(EngineError):
     """The controller went away, so that no result can arrive any more."""
 

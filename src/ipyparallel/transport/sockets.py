@@ -100,6 +100,17 @@ def send(socket: zmq.Socket[bytes], frames: list[Any]) -> None:
         socket.send(frame, more, copy=len(frame) < NO_COPY)
 
 
+def send_if_there(socket: zmq.Socket[bytes], frames: list[Any]) -> bool:
+    """Like `send`, on a ROUTER that is mandatory; False if nobody of that identity is there."""
+    try:
+        send(socket, frames)
+    except zmq.ZMQError as e:
+        if e.errno != zmq.EHOSTUNREACH:
+            raise
+        return False
+    return True
+
+
 def send_tracked(socket: zmq.Socket[bytes], frames: list[Any]) -> zmq.MessageTracker:
     """Like `send`; tells when ZeroMQ does not need the memory of the large buffers any more."""
     last = len(frames) - 1

@@ -31,7 +31,7 @@ from ...serialize.pickler import deserialize, user_namespace
 from .comms import CommRelay
 from .engines import EngineTable
 from .execute_reply import ExecuteReply
-from .pure import may_have_died, maybe_lost
+from .pure import lost_with, maybe_lost
 from .recording import Recorder
 from .resolving import resolve
 from .tasks import MessageFuture, TaskTable
@@ -294,7 +294,7 @@ class Dispatcher:
         for task in failed:
             _fail(task, engine_died(notice.id, task.msg_id, notice.reason))
         for task in maybe:
-            _fail(task, may_have_died(task, notice))
+            _fail(task, lost_with(task, notice))
         for task in self.tasks.known():
             if task.reply_metadata and task.reply_metadata.engine == notice.uuid:
                 _end_output(task)  # the rest of it went with the engine

@@ -7,7 +7,7 @@ submitted later runs on the engines that are left; published clients refuse to s
 
 from __future__ import annotations
 
-from ...error import EngineError, engine_died
+from ...error import EngineError, engine_died, may_have_died
 from ...protocol.messages import EngineNotice
 from .tasks import MessageFuture, TaskTable
 
@@ -23,13 +23,7 @@ def maybe_lost(tasks: TaskTable, engine_id: int) -> list[MessageFuture]:
     ]
 
 
-def may_have_died(task: MessageFuture, notice: EngineNotice) -> EngineError:
-    """The error of a task that an engine may have had."""
-    if task.engine_id == notice.id:
-        return engine_died(notice.id, task.msg_id, notice.reason)
-    how = f" ({notice.reason})" if notice.reason else ""
-    return EngineError(
-        f"task {task.msg_id} may have been on engine {notice.id}, which is gone{how}: the pure"
-        " scheduler does not know which tasks an engine has; use another scheme to keep those of"
-        " other engines"
-    )
+def lost_with(task: MessageFuture, notice: EngineNotice) -> EngineError:
+    """The error of a task that an engine had, or may have had."""
+    error = engine_died if task.engine_id == notice.id else may_have_died
+    return error(notice.id, task.msg_id, notice.reason)

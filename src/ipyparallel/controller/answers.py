@@ -1,0 +1,36 @@
+"""What answers to queries have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from .registry import Engine, Registry
+
+
+class Reply(Protocol):
+    """Sends a reply."""
+
+    def __call__(self, msg_type: str, content: Any, buffers: Sequence[Any] = ()) -> None:
+        """Send it."""
+
+
+def select(registry: Registry, targets: list[int | str] | int | str | None) -> list[Engine]:
+    """The engines that ids or uuids name; all for None.
+
+    Raises
+    ------
+    IndexError
+        There is no such engine.
+    """
+    engines = registry.ready
+    if targets is None or targets == "all":
+        return engines
+    wanted = targets if isinstance(targets, list) else [targets]
+    chosen = []
+    for target in wanted:
+        found = [engine for engine in engines if target in (engine.id, engine.uuid)]
+        if not found:
+            raise IndexError(f"No such engine: {target!r}")
+        chosen += found
+    return chosen

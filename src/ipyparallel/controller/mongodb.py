@@ -1,0 +1,5 @@
+"""The old import path of the database in MongoDB."""
+
+from .databases.mongodb import MongoDB
+
+__all__ = ["MongoDB"]

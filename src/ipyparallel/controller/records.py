@@ -1,0 +1,225 @@
+"""The records of tasks: from what the journal tells to what a database keeps.
+
+Which tasks are pending is known here, whatever the database is. All runs on the hub's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..error import EngineError, describe_exception, engine_died, may_have_died
+from ..protocol.session import Message, utc_date
+from ..util.dates import utcnow
+from .databases.base import NoData, TaskDatabase
+from .databases.nodb import NoDB
+from .journal import Ended, EngineDied, Journal, MaybeDied, NoJournal, Sent
+from .lazy_records import RequestRecord
+from .record_output import OutputRecorder
+
+#: Seconds between the first event and a look at the journal: what has come meanwhile is read
+#: together.
+_DELAY = 0.02
+
+#: Why a task has ended that was pending when its controller stopped.
+_STOPPED = "the controller was stopped before the task had ended"
+
+
+@dataclass(slots=True)
+class Waiter:
+    """Somebody who wants to know when tasks have ended."""
+
+    missing: set[str]
+    #: Told those that have ended since it was told last.
+    tell: Callable[[list[str]], None]
+    ended: list[str] = field(default_factory=list)
+
+
+class Records:
+    """Keeps a database of tasks.
+
+    Parameters
+    ----------
+    database : TaskDatabase
+    payload_limit : int
+        Bytes of a request's buffers; larger ones are not kept.
+    output_limit : int
+        Characters of each stream that are kept of a task.
+    """
+
+    def __init__(
+        self,
+        database: TaskDatabase,
+        log: logging.Logger,
+        *,
+        payload_limit: int,
+        output_limit: int,
+    ) -> None:
+        self.database = database
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        #: Whether there are records of anything.
+        self.keeps_any = not isinstance(database, NoDB)
+        self.journal = Journal(self._wake, payload_limit) if self.keeps_any else NoJournal()
+        #: The tasks that have not ended, and the engine that has them, if that is known.
+        self.pending: dict[str, str] = {}
+        self._outputs = OutputRecorder(database, output_limit)
+        self._waiters: dict[str, list[Waiter]] = {}
+        self._is_due = False
+
+    def close(self) -> None:
+        """Take in what has happened, and close the database."""
+        self.read()
+        self._try(self.database.close)
+
+    # ---- what happens
+
+    def _wake(self) -> None:
+        self._loop.call_soon_threadsafe(self._read_soon)
+
+    def _read_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_later(_DELAY, self.read)
+
+    def read(self) -> None:
+        """Take in what has happened up to now."""
+        self._is_due = False
+        sent: dict[str, str] = {}
+        ends: list[Ended] = []
+        for event in self.journal.take():
+            match event:
+                case RequestRecord():
+                    self.pending[event.msg_id] = event.engine_uuid
+                    self._try(self.database.add_record, event.msg_id, event)
+                case Sent(msg_id, uuid):
+                    sent[msg_id] = uuid
+                case Ended():
+                    ends.append(event)
+                case EngineDied():
+                    ends += self._ended_by(event)
+                case MaybeDied():
+                    ends += self._maybe_ended_by(event)
+        # first, so that a database knows that it need not keep them for long
+        self.fetched(end.msg_id for end in ends if end.delivered)
+        for msg_id, reply, _ in ends:
+            self._end(msg_id, reply)
+        for msg_id, uuid in sent.items():
+            if msg_id in self.pending:
+                self.pending[msg_id] = uuid
+                self._try(self.database.update_record, msg_id, {"engine_uuid": uuid})
+        self._try(self._outputs.write)
+        self._tell([end.msg_id for end in ends])
+
+    def _end(self, msg_id: str, reply: Mapping[str, Any]) -> None:
+        if self.pending.pop(msg_id, None) is not None:
+            self._try(self.database.update_record, msg_id, reply)
+        else:
+            # It was submitted to an earlier controller. Its record is there if the database
+            # outlived that.
+            self._try(self._end_earlier, msg_id, reply)
+
+    def _end_earlier(self, msg_id: str, reply: Mapping[str, Any]) -> None:
+        try:
+            self.database.update_record(msg_id, reply)
+        except KeyError:
+            self.database.add_record(msg_id, reply)
+
+    def _ended_by(self, event: EngineDied) -> list[Ended]:
+        uuid = event.engine_uuid
+        ends = []
+        for msg_id in event.msg_ids:
+            # what else is asked of engines is no task
+            if msg_id in self.pending:
+                error = engine_died(event.engine_id, msg_id, event.reason)
+                ends.append(Ended(msg_id, failure(error, uuid), delivered=False))
+        return ends
+
+    def _maybe_ended_by(self, event: MaybeDied) -> list[Ended]:
+        ends = []
+        for msg_id, uuid in self.pending.items():
+            if not uuid:
+                error = may_have_died(event.engine_id, msg_id, event.reason)
+                ends.append(Ended(msg_id, failure(error, ""), delivered=False))
+        return ends
+
+    def output(self, message: Message) -> None:
+        """An engine published something that belongs to a task."""
+        self._try(self._outputs.record, message)
+        self._read_soon()
+
+    def abandon_pending(self) -> None:
+        """Have the tasks end that a database from an earlier controller has as pending."""
+        self._try(self._abandon_pending)
+
+    def _abandon_pending(self) -> None:
+        if not self.keeps_any:
+            return
+        left = self.database.find_records({"completed": None}, ["msg_id", "engine_uuid"])
+        for record in left:
+            error = EngineError(f"task {record['msg_id']} has no result: {_STOPPED}")
+            fields = failure(error, record["engine_uuid"] or "")
+            self.database.update_record(record["msg_id"], fields)
+        if left:
+            self._log.warning("%d tasks had not ended when their controller stopped", len(left))
+
+    # ---- who asks
+
+    def fetched(self, msg_ids: Iterable[str]) -> None:
+        """The results of these have reached who asked for them."""
+        self._try(self.database.fetched, msg_ids)
+
+    def completed_on(self, engine_uuid: str) -> list[str]:
+        """The tasks that an engine has completed, as far as there are records of them."""
+        self.read()
+        query = {"engine_uuid": engine_uuid, "completed": {"$ne": None}}
+        try:
+            found = self.database.find_records(query, ["msg_id"])
+        except NoData:
+            return []
+        return [record["msg_id"] for record in found]
+
+    def when_ended(self, msg_ids: Iterable[str], tell: Callable[[list[str]], None]) -> None:
+        """Call `tell` with those of these tasks, all of which are pending, that have ended; as
+        often as some have, until all have.
+        """
+        waiter = Waiter(set(msg_ids), tell)
+        for msg_id in waiter.missing:
+            self._waiters.setdefault(msg_id, []).append(waiter)
+
+    def _tell(self, ended: list[str]) -> None:
+        if not self._waiters:
+            return
+        told = {}
+        for msg_id in ended:
+            for waiter in self._waiters.pop(msg_id, ()):
+                waiter.missing.discard(msg_id)
+                waiter.ended.append(msg_id)
+                told[id(waiter)] = waiter
+        for waiter in told.values():
+            news, waiter.ended = waiter.ended, []
+            waiter.tell(news)
+
+    def _try(self, call: Callable[..., object], *args: Any) -> None:
+        """Have the database do something; tasks must not suffer if it fails."""
+        try:
+            call(*args)
+        except Exception:  # noqa: BLE001  (a disk may be full, and a class may be a user's)
+            self._log.exception("The database of tasks failed")
+
+
+def failure(error: BaseException, engine_uuid: str) -> dict[str, Any]:
+    """What is to be put into the record of a task that has ended without a reply."""
+    now = utcnow()
+    return {
+        "engine_uuid": engine_uuid or None,
+        "completed": now,
+        "received": now,
+        "result_header": {"date": utc_date()},
+        "result_metadata": {"status": "error", "engine": engine_uuid, "date": utc_date()},
+        "result_content": describe_exception(error),
+        "result_buffers": [],
+    }

@@ -1,0 +1,241 @@
+"""What clients ask the hub about tasks: their results, their records, and to run them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..error import describe_exception, wrap_exception
+from ..protocol.messages import (
+    DatabaseRequest,
+    MsgIdsRequest,
+    PurgeRequest,
+    ResultRequest,
+    TaskOutcome,
+)
+from ..protocol.session import Message
+from ..util.dates import _parse_date
+from .answers import Reply, select
+from .databases.base import UnknownRecord
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+#: Fields of a record that are moments.
+_MOMENTS = ("submitted", "started", "completed", "received")
+
+#: Fields of a record that are lists of bytes, which travel as buffers.
+_BUFFERS = ("buffers", "result_buffers")
+
+#: Fields of a record that are output.
+_OUTPUT = ("execute_input", "execute_result", "error", "stdout", "stderr")
+
+
+def results(hub: Hub, message: Message, reply: Reply) -> None:
+    """What became of tasks."""
+    request: ResultRequest = message.read_content(ResultRequest)
+    answer = _answer_waiting if request.wait else _answer_at_once
+    answer(hub, request, reply)
+
+
+def _answer_at_once(hub: Hub, request: ResultRequest, reply: Reply) -> None:
+    hub.records.read()
+    found = _Results()
+    for msg_id in request.msg_ids:
+        if msg_id in hub.records.pending:
+            found.pending.append(msg_id)
+            continue
+        try:
+            found.add(hub, msg_id, request.status_only)
+        except UnknownRecord as e:
+            reply("result_reply", describe_exception(KeyError(str(e))))
+            return
+    found.send(hub, reply)
+
+
+def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
+    hub.records.read()
+    missing = set()
+
+    def tell(msg_ids: Iterable[str]) -> None:
+        found = _Results()
+        for msg_id in msg_ids:
+            if msg_id in hub.records.pending:
+                missing.add(msg_id)
+                continue
+            missing.discard(msg_id)
+            try:
+                found.add(hub, msg_id, request.status_only)
+            except KeyError as e:
+                found.unknown[msg_id] = str(e)
+        found.pending = sorted(missing)
+        found.send(hub, reply)
+
+    tell(dict.fromkeys(request.msg_ids))
+    if missing:
+        hub.records.when_ended(missing, tell)
+
+
+class _Results:
+    """A `ResultReply` that is being filled."""
+
+    def __init__(self) -> None:
+        self.pending: list[str] = []
+        self.unknown: dict[str, str] = {}
+        self._outcomes: dict[str, TaskOutcome | None] = {}
+        self._buffers: dict[str, list[bytes]] = {}
+
+    def add(self, hub: Hub, msg_id: str, status_only: bool) -> None:
+        """Add a task that has ended; KeyError says why nothing is known of it."""
+        record = hub.records.database.get_record(msg_id)
+        if record["completed"] is None:
+            # a database that outlived the controller that the task was submitted to
+            self.pending.append(msg_id)
+            return
+        if status_only:
+            self._outcomes[msg_id] = None
+            return
+        buffers = record["result_buffers"] or []
+        self._outcomes[msg_id] = TaskOutcome(
+            header=record["header"] or {},
+            metadata=record["metadata"] or {},
+            result_header=record["result_header"] or {},
+            result_metadata=record["result_metadata"] or {},
+            result_content=record["result_content"] or {},
+            received=_text(record["received"]),
+            io={name: record[name] for name in _OUTPUT},
+            result_buffers=len(buffers),
+        )
+        self._buffers[msg_id] = buffers
+
+    def send(self, hub: Hub, reply: Reply) -> None:
+        """Answer."""
+        content: dict[str, Any] = {
+            "status": "ok",
+            "pending": self.pending,
+            "completed": list(self._outcomes),
+            "unknown": self.unknown,
+        }
+        content |= {i: outcome for i, outcome in self._outcomes.items() if outcome is not None}
+        buffers = [buffer for i in sorted(self._buffers) for buffer in self._buffers[i]]
+        reply("result_reply", content, buffers)
+        hub.records.fetched(self._buffers)
+
+
+def history(hub: Hub, message: Message, reply: Reply) -> None:
+    """The ids of all tasks that there are records of, in the order of submission."""
+    hub.records.read()
+    reply("history_reply", {"status": "ok", "history": hub.records.database.get_history()})
+
+
+def records(hub: Hub, message: Message, reply: Reply) -> None:
+    """The records that a query matches."""
+    request: DatabaseRequest = message.read_content(DatabaseRequest)
+    hub.records.read()
+    found = hub.records.database.find_records(_with_dates(request.query), request.keys)
+    buffers: list[bytes] = []
+    lengths: dict[str, list[int] | None] = {
+        name: [] if request.keys is not None and name in request.keys else None for name in _BUFFERS
+    }
+    for record in found:
+        for name in _BUFFERS:
+            own = record.pop(name, None) or []
+            known = lengths[name]
+            if known is not None:
+                known.append(len(own))
+                buffers += own
+        for name in _MOMENTS:
+            if name in record:
+                record[name] = _text(record[name])
+    content = {
+        "status": "ok",
+        "records": found,
+        "buffer_lens": lengths["buffers"],
+        "result_buffer_lens": lengths["result_buffers"],
+    }
+    reply("db_reply", content, buffers)
+
+
+def _with_dates(query: Mapping[str, Any]) -> dict[str, Any]:
+    """The query, with moments in the place of their texts."""
+    return {name: _dates(test) if name in _MOMENTS else test for name, test in query.items()}
+
+
+def _dates(test: Any) -> Any:
+    if isinstance(test, dict):
+        return {name: _dates(value) for name, value in test.items()}
+    if isinstance(test, list):
+        return [_dates(value) for value in test]
+    return _parse_date(test)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def purge(hub: Hub, message: Message, reply: Reply) -> None:
+    """Forget tasks that have ended."""
+    request: PurgeRequest = message.read_content(PurgeRequest)
+    hub.records.read()
+    database = hub.records.database
+    try:
+        if request.msg_ids == "all":
+            database.drop_matching_records({"completed": {"$ne": None}})
+        else:
+            named = [request.msg_ids] if isinstance(request.msg_ids, str) else request.msg_ids
+            for msg_id in named:
+                if msg_id in hub.records.pending:
+                    raise IndexError(f"msg pending: {msg_id!r}")
+            uuids = [_uuid(hub, engine_id) for engine_id in request.engine_ids]
+            for msg_id in named:
+                database.drop_record(msg_id)
+            for uuid in uuids:
+                database.drop_matching_records({"engine_uuid": uuid, "completed": {"$ne": None}})
+    except (IndexError, KeyError):
+        reply("purge_reply", wrap_exception())
+    else:
+        reply("purge_reply", {"status": "ok"})
+
+
+def _uuid(hub: Hub, engine_id: int) -> str:
+    engine = hub.registry.by_id(engine_id)
+    if engine is None:
+        raise IndexError(f"No such engine: {engine_id}")
+    return engine.uuid
+
+
+def load(hub: Hub, message: Message, reply: Reply) -> None:
+    """How many tasks each engine has."""
+    engines = select(hub.registry, message.content().get("targets"))
+
+    def tell(direct: Any, balanced: Any) -> None:
+        content: dict[str, Any] = {"status": "ok"}
+        for engine in engines:
+            parts = (load.engines.get(engine.uuid, ([], 0))[0] for load in (direct, balanced))
+            content[str(engine.id)] = sum(map(len, parts))
+        reply("load_reply", content)
+
+    hub.ask_load(tell)
+
+
+def resubmit(hub: Hub, message: Message, reply: Reply) -> None:
+    """Run tasks again, as new ones."""
+    request: MsgIdsRequest = message.read_content(MsgIdsRequest)
+    hub.records.read()
+    try:
+        new = hub.resubmission.submit(dict.fromkeys(request.msg_ids))
+    except (KeyError, ValueError):
+        reply("resubmit_reply", wrap_exception())
+    else:
+        reply("resubmit_reply", {"status": "ok", "resubmitted": new})
+
+
+HANDLERS: dict[str, Callable[[Hub, Message, Reply], None]] = {
+    "db_request": records,
+    "history_request": history,
+    "load_request": load,
+    "purge_request": purge,
+    "result_request": results,
+    "resubmit_request": resubmit,
+}
