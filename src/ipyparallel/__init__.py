@@ -26,7 +26,7 @@ from ._version import __version__, version_info
 from .client.client import Client
 from .client.inside import get_client
 from .client.remotefunction import ParallelFunction, RemoteFunction, parallel, remote
-from .client.results import AsyncMapResult, AsyncResult, Cancellation, as_completed
+from .client.results import AsyncHubResult, AsyncMapResult, AsyncResult, Cancellation, as_completed
 from .client.views import DirectView, LoadBalancedView, ViewExecutor
 from .cluster import Cluster, ClusterManager
 from .controller.dependency import Dependency, depend, dependent, interactive, require
@@ -65,6 +65,7 @@ __all__ = [
     "LoadBalancedView",
     "ViewExecutor",
     "AsyncResult",
+    "AsyncHubResult",
     "AsyncMapResult",
     "Cancellation",
     "as_completed",

@@ -24,6 +24,8 @@ class Wire:
         #: What was sent and not taken yet: the channel, the engine's uuid, and the message.
         self.sent = []
         self.has_sent = threading.Event()
+        #: In the place of the hub: called with each query, and answers it.
+        self.hub = None
 
     def send(self, channel, frames, track=False):
         if self.closed:
@@ -32,6 +34,8 @@ class Wire:
         uuid = message.idents[0].decode() if message.idents else ""
         self.sent.append(SimpleNamespace(channel=channel, uuid=uuid, message=message))
         self.has_sent.set()
+        if self.hub is not None and channel == "query":
+            self.hub(self.sent.pop())
 
     def take(self):
         """What was sent since the last time."""

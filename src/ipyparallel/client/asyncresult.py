@@ -2,12 +2,13 @@
 
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 
-from .results import AsyncMapResult, AsyncResult
+from .results import AsyncHubResult, AsyncMapResult, AsyncResult
 
 __all__ = [
     "ALL_COMPLETED",
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
+    "AsyncHubResult",
     "AsyncMapResult",
     "AsyncResult",
 ]

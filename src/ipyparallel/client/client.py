@@ -16,6 +16,7 @@ from ..protocol.session import Session
 from .activation import activate_if_first, activate_view, release
 from .control import ControlMethods
 from .dask import DaskMethods
+from .hub_queries import HubMethods
 from .ipython import get_shell, show_remote_errors
 from .jobs import TaskMethods
 from .messaging.execute_reply import ExecuteReply as ExecuteReply
@@ -23,6 +24,7 @@ from .messaging.locate import find_info
 from .messaging.messenger import Messenger
 from .messaging.metadata import Metadata as Metadata
 from .messaging.recording import OUTPUT_LIMIT
+from .purging import PurgeMethods
 from .requests import RequestMethods
 from .targets import Targets, is_all
 from .views.balanced import LoadBalancedView
@@ -34,7 +36,15 @@ if TYPE_CHECKING:
     from ..cluster import Cluster
 
 
-class Client(TaskMethods, ControlMethods, RequestMethods, DaskMethods, HasTraits):
+class Client(
+    TaskMethods,
+    ControlMethods,
+    HubMethods,
+    PurgeMethods,
+    RequestMethods,
+    DaskMethods,
+    HasTraits,
+):
     """A connection to a cluster. All methods may be called from several threads.
 
     Parameters

@@ -35,32 +35,6 @@ class ControlMethods:
         self._messenger.check()
         return resolve(targets, self._messenger.engines.ids)
 
-    def queue_status(self, targets: Targets = "all", verbose: bool = False) -> dict[Any, Any]:
-        """How much each engine has to do.
-
-        Parameters
-        ----------
-        targets : optional
-            Which engines; for an int, the dict of that engine alone.
-        verbose : bool
-            Message ids instead of numbers.
-
-        Returns
-        -------
-        dict
-            By engine id ``queue`` (direct tasks), ``tasks`` (balanced tasks), ``completed``; and
-            ``unassigned``: tasks that wait for an engine.
-        """
-        # without engines there may still be tasks that wait for one
-        ids = None if is_all(targets) else self._resolve(targets)
-        content = {"targets": ids, "verbose": verbose}
-        status = self._messenger.request("query", "queue_request", content).result()
-        status.pop("status")
-        by_id = {int(key) if key.isdigit() else key: value for key, value in status.items()}
-        if isinstance(targets, int) and ids:
-            return dict(by_id[ids[0]])
-        return by_id
-
     def send_signal(
         self, sig: int | str, targets: Targets = None, block: bool | None = None
     ) -> AsyncResult:

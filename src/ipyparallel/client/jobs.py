@@ -6,18 +6,14 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_futures
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from .messaging.history import History
 from .messaging.messenger import Messenger
 from .messaging.resolving import is_done, outcome
 from .messaging.tasks import MessageFuture, TaskTable
 from .results import AsyncResult
-from .targets import Targets
 from .waiting import deadline_after, show_progress, time_left
-
-if TYPE_CHECKING:
-    from .client import Client
 
 #: What names tasks: an index into the history, a message id, a result, or several of these.
 Jobs = int | str | Future[Any] | Collection[Any] | None
@@ -160,84 +156,6 @@ class TaskMethods:
         if isinstance(jobs, Collection) and not isinstance(jobs, str):
             return [future for job in jobs for future in self._futures_of(job)]
         return [pending[msg_id] for msg_id in msg_ids_of(jobs, self.history) if msg_id in pending]
-
-    # ---- results again
-
-    def get_result(
-        self, indices_or_msg_ids: Jobs = None, block: bool | None = None, owner: bool = True
-    ) -> AsyncResult:
-        """The result of tasks that were submitted before.
-
-        Parameters
-        ----------
-        indices_or_msg_ids : optional
-            A message id, an index into the history, a result, or several of them; by default the
-            last one submitted.
-        block : bool, optional
-            Whether to wait for it.
-        owner : bool
-            Accepted for compatibility: the client keeps no results.
-
-        Raises
-        ------
-        KeyError
-            Nobody holds a result of that id any more, so that it is gone.
-        """
-        jobs = -1 if indices_or_msg_ids is None else indices_or_msg_ids
-        msg_ids = msg_ids_of(jobs, self.history)
-        tasks = []
-        for msg_id in msg_ids:
-            task = self._messenger.tasks.find(msg_id)
-            if task is None:
-                raise KeyError(
-                    f"no result of {msg_id!r} is known: it was not submitted by this client,"
-                    " or nobody has kept its AsyncResult"
-                )
-            tasks.append(task)
-        single = isinstance(jobs, (int, str)) and len(tasks) == 1
-        result = AsyncResult(
-            cast("Client", self), tasks[0] if single else tasks, "get_result", owner=owner
-        )
-        if self.block if block is None else block:
-            result.wait()
-        return result
-
-    def purge_local_results(self, jobs: Jobs | None = None, targets: Targets = None) -> None:
-        """Forget results; this client keeps none, so that there is nothing to do but to check.
-
-        Raises
-        ------
-        RuntimeError
-            Some are outstanding.
-        ValueError
-            Nothing was named.
-        """
-        if not jobs and targets is None and jobs != 0:
-            raise ValueError("name the results to purge: message ids, results, or 'all'")
-        pending = self._messenger.tasks.pending
-        outstanding = list(pending) if isinstance(jobs, str) and jobs == "all" else []
-        if not outstanding and jobs and jobs != "all":
-            outstanding = [i for i in msg_ids_of(jobs, self.history) if i in pending]
-        if outstanding:
-            raise RuntimeError(
-                f"cannot purge results that are still to come: {', '.join(outstanding[:3])}"
-                f"{', ...' if len(outstanding) > 3 else ''}"
-            )
-
-    def purge_results(self, jobs: Jobs | None = None, targets: Targets = None) -> None:
-        """Forget results, here and in the hub, which has no records of tasks yet."""
-        self.purge_local_results(jobs, targets)
-
-    def purge_everything(self) -> None:
-        """Forget all results and the history.
-
-        Raises
-        ------
-        RuntimeError
-            Some results are outstanding.
-        """
-        self.purge_local_results("all")
-        self.history.clear()
 
     # ---- of ipyparallel 4 and before: replies are read in a thread
 

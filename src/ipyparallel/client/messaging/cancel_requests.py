@@ -139,7 +139,7 @@ class Cancelling:
     def _whom(self, task: MessageFuture | None, here: set[str], all_engines: bool) -> list[str]:
         """Whom to ask for a task; None: another client's."""
         has_scheduler = self._messenger.has_scheduler
-        if task is None:
+        if task is None or task.fetched:
             return [*here, _SCHEDULER] if has_scheduler and all_engines else [*here]
         if task.engine_uuid:
             return [task.engine_uuid] if task.engine_uuid in here else []

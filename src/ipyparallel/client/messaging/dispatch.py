@@ -74,6 +74,9 @@ class Dispatcher:
         self._pure = pure
         #: Takes what belongs to widgets; None outside of an IPython kernel.
         self.comms: CommRelay | None = None
+        #: By the ids of queries that may have several answers: called with each, says whether it
+        #: was the last.
+        self.listeners: dict[str, Callable[[Message], bool]] = {}
         self.recorder = Recorder()
 
     # ---- submitting, in any thread
@@ -125,6 +128,10 @@ class Dispatcher:
         except UNREADABLE as e:
             _log.warning("Dropped a reply: %s", e)
             return
+        if channel == "query" and (listener := self.listeners.get(msg_id)) is not None:
+            if listener(message):
+                self.listeners.pop(msg_id, None)
+            return
         with self.tasks.lock:
             task = self.tasks.end(msg_id)
         if task is None:
@@ -136,8 +143,34 @@ class Dispatcher:
                 result, error = self._result(task, message)
             else:
                 result, error = self._answer(task, message)
+                if channel == "query":
+                    _note_hub(task, error)
         except BaseException as e:  # noqa: BLE001  (unpickling may raise anything, SystemExit too)
             result, error = None, e
+        self._end(task, result, error)
+
+    def told(self, task: MessageFuture, message: Message, received: float) -> None:
+        """End a task by its reply, of which the hub tells, unless it has ended.
+
+        Parameters
+        ----------
+        received : float
+            When the hub has seen it: seconds since the epoch.
+        """
+        with self.tasks.lock:
+            if self.tasks.end(task.msg_id) is None:
+                return
+        try:
+            metadata = decode_reply_metadata(message.metadata_frame)
+            self._note_reply(task, message, metadata, received)
+            result, error = self._result(task, message)
+        except BaseException as e:  # noqa: BLE001  (as above)
+            result, error = None, e
+        task.output_expected = task.output_seen  # the hub has told of it, too
+        task.output_told = True
+        self._end(task, result, error)
+
+    def _end(self, task: MessageFuture, result: Any, error: BaseException | None) -> None:
         if task.cancelling is None or error is None or not task.cancelling.takes(task, error):
             resolve(task, result, error)
         task.check_output()
@@ -153,6 +186,8 @@ class Dispatcher:
             task.output_expected = 0  # no engine ran it
         if uuid and engine_id is None:
             task.output_expected = task.output_seen  # it has left, and the rest of its output too
+            if isinstance(metadata.engine_info, dict):
+                engine_id = metadata.engine_info.get("engine_id")
         task.replied(message.header, metadata, engine_id, now)
 
     def _result(self, task: MessageFuture, message: Message) -> tuple[Any, BaseException | None]:
@@ -181,6 +216,7 @@ class Dispatcher:
             return None, ValueError(f"the reply is malformed: {e}")
         if isinstance(content, dict) and content.get("status") == "error":
             return None, read_exception(content)
+        task.buffers = message.buffers
         return content, None
 
     # ---- without a reply
@@ -246,6 +282,8 @@ class Dispatcher:
         return task
 
     def _record(self, task: MessageFuture, message: Message) -> None:
+        if task.output_told:
+            return
         if task.engine_id is None:
             self._note_engine(task, message)
         self.recorder.record(task, message)
@@ -321,12 +359,20 @@ class Dispatcher:
                 return
             self.lost = reason
             failed = self.tasks.drain()
+            self.listeners.clear()
         for task in failed:
             _fail(task, self._lost_as(f"task {task.msg_id} has no result: {reason}"))
         for task in self.tasks.known():
             _end_output(task)
         self._engines.wake()
         self._on_shutdown(reason)
+
+
+def _note_hub(task: MessageFuture, error: BaseException | None) -> None:
+    """Say whose error the answer to a query is: not an engine's."""
+    if isinstance(error, RemoteError) and not error.engine_info:
+        method = task.header.msg_type.removesuffix("_request")
+        error.engine_info = {"engine_id": "hub", "method": method}
 
 
 def _explain(error: RemoteError) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from ...error import ClientClosed, TaskAborted, TaskCancelled
 from ...protocol.connection import ClientInfo
 from ...protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
-from ...protocol.session import Session, new_id
+from ...protocol.session import Message, Session, new_id
 from ...serialize.functions import PickledFunctions
 from ...transport.addresses import is_local, is_loopback, reachable
 from ...transport.liveness import refused
@@ -17,6 +17,7 @@ from .comms import CommRelay, kernel_here
 from .connection import Connection
 from .dispatch import Dispatcher
 from .engines import EngineTable
+from .fetching import Fetching
 from .history import History
 from .interrupts import InterruptsHeld
 from .late import LateCalls
@@ -62,6 +63,7 @@ class Messenger(Submission):
         self.max_message_size = None
         self._compact = False
         self.late = LateCalls(self)
+        self.fetching = Fetching(self)
         self.host = None
 
     @property
@@ -148,6 +150,11 @@ class Messenger(Submission):
         return self._connection.in_io_thread
 
     @property
+    def is_native(self) -> bool:
+        """Whether the controller is of this package."""
+        return self._compact
+
+    @property
     def has_scheduler(self) -> bool:
         """Whether a scheduler of this package has the balanced tasks, until an engine runs them."""
         return self._compact and self.task_scheme != "pure"
@@ -185,6 +192,10 @@ class Messenger(Submission):
         """End a task with an error, unless it has ended."""
         self._dispatcher.fail(task, error)
 
+    def told(self, task: MessageFuture, message: Message, received: float) -> None:
+        """See `Dispatcher.told`."""
+        self._dispatcher.told(task, message, received)
+
     def withdraw(self, requests: Sequence[MessageFuture]) -> None:
         """Expect no answer to these any more."""
         self._dispatcher.withdraw(requests)
@@ -200,6 +211,30 @@ class Messenger(Submission):
             frames.insert(0, uuid.encode())
         self._send(channel, [task], [frames])
         return task
+
+    def ask(self, msg_type: str, content: Any, on_answer: Callable[[Message], bool]) -> None:
+        """Ask the hub something that it may answer several times.
+
+        Parameters
+        ----------
+        on_answer : callable
+            Called with each answer, in the I/O thread; says whether it was the last.
+
+        Raises
+        ------
+        ClientClosed
+            The client was closed.
+        """
+        header = self.session.header(msg_type)
+        frames = self.session.frame(header, content)
+        listeners = self._dispatcher.listeners
+        with InterruptsHeld():
+            listeners[header.msg_id] = on_answer
+            try:
+                self._connection.send("query", frames)
+            except BaseException:
+                listeners.pop(header.msg_id, None)
+                raise
 
     def tell(
         self,

@@ -246,6 +246,6 @@ class Submission(Canceller):
         self.history.append(task.msg_id)
         owner.history.append(task.msg_id)
 
-    def expect(self, task: MessageFuture) -> None:
-        """Expect a reply to something that is, or will be, sent otherwise."""
-        self._dispatcher.expect((task,))
+    def expect(self, *tasks: MessageFuture) -> None:
+        """Expect replies to what is, or will be, sent otherwise."""
+        self._dispatcher.expect(tasks)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
 import zmq
 
-from ...protocol.messages import Header, ReplyMetadata, decode_task_metadata
+from ...protocol.messages import Header, ReplyMetadata, decode_task_metadata, encode
 from ...protocol.session import parse_date
 from .cancel_requests import Cancelling
 from .cancellation import Cancellation
@@ -44,6 +44,12 @@ class MessageFuture(SafeFuture):
     cancelling: Cancelling | None = None
     #: What it failed with while it is not known yet whether it did so since it was cancelled.
     held: BaseException | None = None
+    #: Whether the hub is asked for it, and no reply expected: of another client's task, say.
+    fetched = False
+    #: Whether the hub has told of its output, so that what still comes was told already.
+    output_told = False
+    #: Buffers of the answer to a query.
+    buffers: Sequence[Any] = ()
     #: Where it was when it was cancelled; see `Cancellation`.
     cancelled_where = ""
     #: Whether it still waits here for its arguments, and whether it has ended so; see `late`.
@@ -127,20 +133,37 @@ class MessageFuture(SafeFuture):
     def _make_metadata(self) -> Metadata:
         made = Metadata(
             msg_id=self.msg_id,
-            label=self.label,
-            submitted=parse_date(self.header.date),
             engine_uuid=self.engine_uuid or None,
             engine_id=self.engine_id,
         )
-        if self.flags is not None:
-            told = decode_task_metadata(self.flags)
-            made.update(after=told.after, follow=told.follow)
+        self._fill_request(made)
         with _output_lock:  # the I/O thread makes it, too, and what it records is to be found
             if self._metadata is None:
                 self._metadata = made
             made = self._metadata
         self._fill_metadata()
         return made
+
+    def _fill_request(self, metadata: Metadata) -> None:
+        date = self.header.date
+        metadata.update(label=self.label, submitted=parse_date(date) if date else None)
+        if self.flags is not None:
+            told = decode_task_metadata(self.flags)
+            metadata.update(after=told.after, follow=told.follow)
+
+    def identify(self, header: Header, metadata: Mapping[str, Any]) -> None:
+        """The request, of which only the id was known, is this one.
+
+        Parameters
+        ----------
+        metadata : dict
+            The request's.
+        """
+        self.header = header
+        self.label = metadata.get("label")
+        self.flags = encode(metadata)
+        if self._metadata is not None:
+            self._fill_request(self._metadata)
 
     def publish_streams(self) -> None:
         """Put what streams have written into the metadata."""
@@ -160,7 +183,7 @@ class MessageFuture(SafeFuture):
                 engine_uuid=reply.engine or self.engine_uuid or None,
                 engine_id=self.engine_id,
                 started=parse_date(reply.started) if reply.started else None,
-                completed=parse_date(self.reply_header.date),
+                completed=parse_date(completed) if (completed := self.reply_header.date) else None,
                 status=reply.status,
                 is_broadcast=reply.is_broadcast,
                 is_coalescing=reply.is_coalescing,
@@ -228,6 +251,12 @@ class TaskTable:
     def end(self, msg_id: str) -> MessageFuture | None:
         """A task has ended."""
         return self.pending.pop(msg_id, None)
+
+    def forget(self, tasks: Iterable[MessageFuture]) -> None:
+        """Do not find these any more, of which nothing is expected; who holds one keeps it."""
+        with self.lock:
+            for task in tasks:
+                self._known.pop(task.msg_id, None)
 
     def on_engine(self, uuid: str) -> list[MessageFuture]:
         """The pending tasks that were sent to this engine by the client itself."""

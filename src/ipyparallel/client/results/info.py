@@ -73,11 +73,15 @@ class TaskInfo(SafeFuture):
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the first task was submitted; when all have ended, `wall_time`."""
+        """Seconds since the first task was submitted; when all have ended, `wall_time`.
+
+        Of tasks that another client has submitted, it is not known until they have ended.
+        """
         if self.done():
             return self.wall_time
-        first = min(parse_date(child.header.date).timestamp() for child in self._children)
-        return time.time() - first
+        dates = [child.header.date for child in self._children if child.header.date]
+        first = min((parse_date(date).timestamp() for date in dates), default=None)
+        return 0.0 if first is None else time.time() - first
 
     @property
     def wall_time(self) -> float:

@@ -16,6 +16,7 @@ from ..messaging.tasks import MessageFuture
 from ..partition import partition_named
 from ..remotefunction import ParallelFunction, RemoteFunction, parallel, remote
 from ..results import AsyncMapResult, AsyncResult
+from ..targets import is_all
 from .executor import ViewExecutor
 from .flags import Flags
 
@@ -274,8 +275,22 @@ class View(Flags):
         return self.client.queue_status(self._targets(targets), verbose)
 
     def purge_results(self, jobs: Any = (), targets: Any = ()) -> None:
-        """Have the client and the hub forget results; see `Client.purge_results`."""
-        self.client.purge_results(jobs or None, targets or None)
+        """Have the client and the hub forget results; see `Client.purge_results`.
+
+        Parameters
+        ----------
+        jobs : optional
+            Message ids, indices into this view's history, results, or several of them; or
+            ``'all'``.
+        targets : optional
+            Engines; None and ``'all'`` are those of this view.
+        """
+        if not (isinstance(jobs, str) and jobs == "all"):
+            jobs = msg_ids_of(() if jobs is None else jobs, self.history)
+        if is_all(targets):
+            own = self._targets(None)
+            targets = "all" if own is None else own
+        self.client.purge_results(jobs, targets)
 
     def shutdown(
         self,
