@@ -194,13 +194,23 @@ class Controller(Process):
 
 
 class Engines(Process):
-    """A supervisor of this package and its engines."""
+    """A supervisor of this package and its engines.
 
-    def __init__(self, folder: Path, engine_file: Path, *options: str) -> None:
+    Parameters
+    ----------
+    command : sequence of str
+        What is run, in place of ``python -m ipyparallel.engine``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        engine_file: Path,
+        *options: str,
+        command: Sequence[str] = (sys.executable, "-m", "ipyparallel.engine"),
+    ) -> None:
         argv = [
-            sys.executable,
-            "-m",
-            "ipyparallel.engine",
+            *command,
             f"--profile-dir={folder / 'engines'}",
             f"--file={engine_file}",
             *options,

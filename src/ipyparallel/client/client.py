@@ -27,6 +27,7 @@ from .messaging.recording import OUTPUT_LIMIT
 from .purging import PurgeMethods
 from .requests import RequestMethods
 from .targets import Targets, is_all
+from .versions import VersionMethods
 from .views.balanced import LoadBalancedView
 from .views.direct import DirectView
 from .views.executor import ViewExecutor
@@ -43,6 +44,7 @@ class Client(
     PurgeMethods,
     RequestMethods,
     DaskMethods,
+    VersionMethods,
     HasTraits,
 ):
     """A connection to a cluster. All methods may be called from several threads.

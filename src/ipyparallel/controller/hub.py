@@ -199,7 +199,7 @@ class Hub:
         joined = link.EngineJoined(engine.uuid, engine.id, engine.resources)
         self._tell_scheduler(joined)
         self._hearts.watch(engine.uuid)
-        notice = EngineNotice(engine.id, engine.uuid, engine.native)
+        notice = EngineNotice(engine.id, engine.uuid, engine.native, versions=engine.versions)
         self.notify("registration_notification", notice)
 
     def engine_coming(self, engine: Engine) -> None:

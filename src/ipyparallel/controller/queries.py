@@ -16,9 +16,10 @@ from ..protocol.messages import (
     UnregistrationRequest,
 )
 from ..protocol.session import Message
+from ..protocol.versions import own_versions
 from . import link, task_queries
 from .answers import Reply, select
-from .registry import RegistrationError
+from .registry import Engine, RegistrationError
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -47,6 +48,10 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
             "status": "ok",
             "engines": {str(engine.id): engine.uuid for engine in engines},
             "native": [engine.uuid for engine in engines if engine.native],
+            "versions": {
+                "controller": own_versions(),
+                **{engine.uuid: engine.versions for engine in engines if engine.versions},
+            },
         }
         reply("connection_reply", content)
 
@@ -69,6 +74,7 @@ def _take_in(hub: Hub, request: RegistrationRequest, reply: Reply) -> None:
             request.id,
             native=request.reports_ready,
             resources=request.resources,
+            versions=request.versions,
         )
     except RegistrationError as e:
         hub.log.error("Refused an engine: %s", e)

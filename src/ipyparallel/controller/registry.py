@@ -29,6 +29,8 @@ class Engine:
     ready: bool = False
     #: How much it has of what tasks may ask for, by name.
     resources: dict[str, float] = field(default_factory=dict)
+    #: Versions of Python and of key packages, by name; empty if it tells none.
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 class RegistrationError(ValueError):
@@ -72,6 +74,7 @@ class Registry:
         *,
         native: bool = False,
         resources: Mapping[str, float] | None = None,
+        versions: Mapping[str, str] | None = None,
     ) -> Engine:
         """Take in an engine.
 
@@ -85,6 +88,8 @@ class Registry:
             Whether it is of this package.
         resources : mapping, optional
             How much it has of what tasks may ask for, by name.
+        versions : mapping, optional
+            Versions of Python and of key packages, by name.
 
         Raises
         ------
@@ -105,7 +110,9 @@ class Registry:
                 self._next_id += 1
             requested = self._next_id
             self._next_id += 1
-        engine = self._engines[uuid] = Engine(requested, uuid, native, resources=known)
+        engine = self._engines[uuid] = Engine(
+            requested, uuid, native, resources=known, versions=dict(versions or {})
+        )
         return engine
 
     def reached(self, uuid: str, channel: str) -> bool:

@@ -18,6 +18,7 @@ from ..application import BaseParallelApplication, base_aliases, base_flags
 from ..error import EngineError
 from ..protocol import connection
 from ..protocol.connection import EngineInfo
+from ..protocol.versions import own_versions
 from ..util.resources import Resources, check_number, resources_of
 from .current import bind_kernel
 from .restarts import NEVER, ON_FAILURE, RestartPolicy
@@ -133,6 +134,7 @@ class IPEngine(BaseParallelApplication):
         # controller may still be starting.
         from . import engine as _  # noqa: F401
 
+        own_versions()
         try:
             check_number(self.resources, self.n)
             startup = self._startup_code()

@@ -27,6 +27,7 @@ from ..protocol.messages import (
 )
 from ..protocol.profiles import security_folder
 from ..protocol.session import Session
+from ..protocol.versions import own_versions
 from ..transport.addresses import reachable
 from ..transport.heart import Heart
 from ..transport.liveness import refused
@@ -152,6 +153,7 @@ class Engine:
                     reports_ready=True,
                     resources=self._resources,
                     replaces=self._replaces,
+                    versions=own_versions(),
                 ),
             ),
         )

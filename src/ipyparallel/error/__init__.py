@@ -23,6 +23,7 @@ from .local import (
     TaskRejectError,
     TaskTimeout,
     UnmetDependency,
+    VersionMismatchWarning,
 )
 from .local import engine_died as engine_died
 from .local import may_have_died as may_have_died
@@ -52,6 +53,7 @@ __all__ = [
     "TaskTimeout",
     "TimeoutError",
     "UnmetDependency",
+    "VersionMismatchWarning",
     "collect_exceptions",
     "unwrap_exception",
     "wrap_exception",
@@ -61,6 +63,6 @@ TimeoutError = builtins.TimeoutError
 
 # where a class is defined is our own affair: tracebacks and pickles name its public address
 for _class in list(vars().values()):
-    if isinstance(_class, type) and issubclass(_class, IPythonError):
+    if isinstance(_class, type) and issubclass(_class, (IPythonError, VersionMismatchWarning)):
         _class.__module__ = __name__
 del _class

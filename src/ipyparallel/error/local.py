@@ -97,3 +97,7 @@ class InvalidDependency(ImpossibleDependency):
 
 class TaskRejectError(KernelError):
     """A task was refused by the engine that got it."""
+
+
+class VersionMismatchWarning(UserWarning):
+    """Client and engines have different versions of Python, or of what else is pickled."""

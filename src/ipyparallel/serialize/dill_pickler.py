@@ -13,8 +13,8 @@ import dill
 
 from .pickler import FunctionsAndClasses, reducers
 
-#: What functions and classes are made of: dill would set these later than we need them.
-_PARTS = (types.CellType, types.CodeType)
+#: What functions are made of, too: dill would set these later than we need them.
+_PARTS = (types.CellType,)
 
 
 class DillPickler(FunctionsAndClasses, dill.Pickler):  # type: ignore[misc]

@@ -25,6 +25,7 @@ import cloudpickle
 from cloudpickle import cloudpickle as inner
 
 from .by_value import is_sent_by_value
+from .bytecode import reduce_code
 from .missing import explained
 from .source import remember_source, source_of
 
@@ -99,6 +100,9 @@ def _reduce_module(module: types.ModuleType) -> Any:
 
 #: What a module has from being imported.
 _OF_THE_IMPORT = frozenset(("__builtins__", "__cached__", "__loader__", "__spec__"))
+
+
+reduces(types.CodeType)(reduce_code)
 
 
 @reduces(memoryview)

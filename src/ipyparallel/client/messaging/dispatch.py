@@ -34,6 +34,7 @@ from .execute_reply import ExecuteReply
 from .pure import lost_with, maybe_lost
 from .recording import Recorder
 from .resolving import resolve
+from .skew import Skew
 from .tasks import MessageFuture, TaskTable
 
 _log = logging.getLogger("ipyparallel.client")
@@ -78,6 +79,7 @@ class Dispatcher:
         #: was the last.
         self.listeners: dict[str, Callable[[Message], bool]] = {}
         self.recorder = Recorder()
+        self.skew = Skew()
 
     # ---- submitting, in any thread
 
@@ -171,6 +173,8 @@ class Dispatcher:
         self._end(task, result, error)
 
     def _end(self, task: MessageFuture, result: Any, error: BaseException | None) -> None:
+        if error is not None and task.reply_metadata is not None:
+            self.skew.explain(error, task, task.reply_metadata.engine)
         if task.cancelling is None or error is None or not task.cancelling.takes(task, error):
             resolve(task, result, error)
         task.check_output()
@@ -318,7 +322,10 @@ class Dispatcher:
             _log.warning("Dropped a notification: %s", e)
             return
         if msg_type == "registration_notification":
-            self._engines.add(notice.id, notice.uuid, notice.native)
+            try:
+                self.skew.meet({notice.uuid: (notice.id, notice.versions)})
+            finally:  # the user may have warnings raised as errors
+                self._engines.add(notice.id, notice.uuid, notice.native, notice.versions)
         elif msg_type == "unregistration_notification":
             self._engines.remove(notice.id, notice.uuid, notice.reason)
             self._engine_gone(notice)
@@ -330,7 +337,9 @@ class Dispatcher:
             for task in (*failed, *maybe):
                 self.tasks.end(task.msg_id)
         for task in failed:
-            _fail(task, engine_died(notice.id, task.msg_id, notice.reason))
+            error = engine_died(notice.id, task.msg_id, notice.reason)
+            self.skew.explain(error, task, notice.uuid)
+            _fail(task, error)
         for task in maybe:
             _fail(task, lost_with(task, notice))
         for task in self.tasks.known():

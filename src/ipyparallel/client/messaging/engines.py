@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 _log = logging.getLogger("ipyparallel.client")
@@ -30,6 +30,7 @@ class EngineTable:
         self._by_uuid: dict[str, int] = {}
         self._ids: list[int] = []
         self._foreign: set[str] = set()
+        self._versions: dict[str, dict[str, str]] = {}
         #: How often engines have come or gone: what was made of the table is out of date after.
         self.changes = 0
         self.callbacks: list[Callable[[EngineEvent], None]] = []
@@ -62,7 +63,19 @@ class EngineTable:
         """Uuids of the engines that cannot read this package's calls."""
         return frozenset(self._foreign)
 
-    def add(self, engine_id: int, uuid: str, native: bool) -> None:
+    @property
+    def versions(self) -> dict[int, dict[str, str]]:
+        """Versions of Python and of key packages, by engine; empty for one that tells none."""
+        with self._changed:
+            return {i: dict(self._versions.get(self._uuids[i], {})) for i in self._ids}
+
+    def add(
+        self,
+        engine_id: int,
+        uuid: str,
+        native: bool,
+        versions: Mapping[str, str] | None = None,
+    ) -> None:
         """An engine came; one that is known already is left as it is."""
         with self._changed:
             if self._uuids.get(engine_id) == uuid:
@@ -71,11 +84,14 @@ class EngineTable:
             if old is not None:  # its leaving was missed
                 del self._by_uuid[old]
                 self._foreign.discard(old)
+                self._versions.pop(old, None)
             self._uuids[engine_id] = uuid
             self._by_uuid[uuid] = engine_id
             self._ids = sorted(self._uuids)
             if not native:
                 self._foreign.add(uuid)
+            if versions:
+                self._versions[uuid] = dict(versions)
             self.changes += 1
             self._changed.notify_all()
         self._tell(EngineEvent("register", engine_id, uuid))
@@ -88,6 +104,7 @@ class EngineTable:
             del self._uuids[engine_id], self._by_uuid[uuid]
             self._ids = sorted(self._uuids)
             self._foreign.discard(uuid)
+            self._versions.pop(uuid, None)
             self.changes += 1
             self._changed.notify_all()
         self._tell(EngineEvent("unregister", engine_id, uuid, reason))

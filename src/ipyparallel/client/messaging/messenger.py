@@ -9,6 +9,7 @@ from ...error import ClientClosed, TaskAborted, TaskCancelled
 from ...protocol.connection import ClientInfo
 from ...protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
 from ...protocol.session import Message, Session, new_id
+from ...protocol.versions import own_versions
 from ...serialize.functions import PickledFunctions
 from ...transport.addresses import is_local, is_loopback, reachable
 from ...transport.liveness import refused
@@ -60,6 +61,8 @@ class Messenger(Submission):
         self._connection = Connection(
             info, self._interface, self._dispatcher, b"token:" + self._token.encode()
         )
+        #: Versions of Python and of key packages there; empty if it tells none.
+        self.controller_versions: dict[str, str] = {}
         self.max_message_size = None
         self._compact = False
         self.late = LateCalls(self)
@@ -105,14 +108,20 @@ class Messenger(Submission):
         """
         self._connection.start()
         task = self.request("query", "connection_request", ConnectionRequest(self._token))
+        own_versions()  # takes a moment, the first time: while the controller answers
         if not task.wait(timeout):
             raise TimeoutError(self._no_answer(timeout))
         reply = decode_connection_reply(encode(task.result()))
         native = set(reply.native or ())
         # only a controller of this package says which engines are of this package
         self._compact = reply.native is not None
+        self.controller_versions = reply.versions.get("controller", {})
         for engine_id, uuid in reply.engines.items():
-            self.engines.add(int(engine_id), uuid, uuid in native)
+            self.engines.add(int(engine_id), uuid, uuid in native, reply.versions.get(uuid))
+        self._dispatcher.skew.meet(
+            {uuid: (int(i), reply.versions.get(uuid, {})) for i, uuid in reply.engines.items()},
+            stacklevel=3,  # who makes the client
+        )
 
     def _no_answer(self, timeout: float) -> str:
         url = f"{self._interface}:{self._info.registration}"
