@@ -12,6 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -53,6 +54,7 @@ def site(mark: str, tmp_path: Path) -> Iterator[Site]:
         process.kill()
 
 
+@pytest.mark.timeout(SECONDS + 180)
 def test_every_task_ends_whatever_happens(site: Site, mark: str, tmp_path: Path) -> None:
     before = private([site.controller.pid])
     site.run(list(sequence(SEED, SECONDS)))
@@ -75,8 +77,11 @@ def test_every_task_ends_whatever_happens(site: Site, mark: str, tmp_path: Path)
         assert client.load_balanced_view().map_async(abs, range(-100, 0)).get(20) == [
             *range(100, 0, -1)
         ]
-        # what clients that died have left behind has ended, too
+        # what clients that died have left behind has ended, too, and there is a result
         wait_until(lambda: idle(client), "all tasks to end", more=client.queue_status)
+        wait_until(lambda: not unended(client), "all records to end", more=lambda: unended(client))
+        latest = client.hub_history()[-100:]
+        assert len(client.get_result(latest).get(20, return_exceptions=True)) == 100
         assert private([site.controller.pid]) - before < GROWTH
         shared = shared_memory(mark)
         site.note("the cluster works")
@@ -93,6 +98,11 @@ def idle(client: ipp.Client) -> bool:
     status = client.queue_status()
     waiting = status.pop("unassigned")
     return not waiting and not any(s["queue"] + s["tasks"] for s in status.values())
+
+
+def unended(client: ipp.Client) -> list[dict[str, Any]]:
+    """The records of tasks that the hub does not know to have ended."""
+    return client.db_query({"completed": None}, keys=["queue", "engine_uuid", "submitted"])
 
 
 def shared_memory(mark: str) -> set[Path]:
