@@ -26,6 +26,9 @@ ENGINES = 6
 #: Beats of the heart that may be missed, and how many milliseconds each takes: a pause is shorter.
 _HEART = ("--ping=500", "--HeartMonitor.max_heartmonitor_misses=12")
 
+#: A controller that can be started again.
+_RESTORE = ("--restore", "--sqlitedb")
+
 #: Engines that are replaced, however often they die.
 _RESTART = (
     "--restart=on-failure",
@@ -102,9 +105,11 @@ class Site:
         Gets logs, reports and the controller's profile.
     seed : int
         For the clients' tasks.
+    restore : bool
+        Whether a controller that dies is started again, and goes on.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, *, restore: bool = False) -> None:
         self.folder = folder
         #: What happened, with times.
         self.log: list[str] = []
@@ -115,7 +120,8 @@ class Site:
         self.clients: list[LoadClient] = []
         self._started = 0
         self._later: list[tuple[float, str, Callable[[], None]]] = []
-        self.controller = Controller(folder, *_HEART)
+        self._options = (*_HEART, *(_RESTORE if restore else ()))
+        self.controller = Controller(folder, *self._options)
         try:
             for file in (self.controller.engine_file, self.controller.client_file):
                 self._links.append(Link(file, f"127.0.0.{2 + len(self._links)}"))
@@ -198,7 +204,9 @@ class Site:
         if not candidates:
             return
         victim = candidates[int(trouble.which * len(candidates))]
-        if verb == "kill":
+        if trouble.kind == "kill the controller":
+            self._kill_controller(trouble)
+        elif verb == "kill":
             self._kill(what, victim)
         else:
             self._pause(what, victim, trouble)
@@ -215,7 +223,7 @@ class Site:
             case "host":
                 return running
             case "controller":
-                return [psutil.Process(self.controller.pid)]
+                return [psutil.Process(self.controller.pid)] if self.controller.running else []
             case _:
                 return self.clients
 
@@ -232,6 +240,16 @@ class Site:
             victim.wait()
             self.clients.remove(victim)
             self._start_client()
+
+    def _kill_controller(self, trouble: Trouble) -> None:
+        if not self.controller.running:
+            return  # not back yet
+        self.note(f"the controller is killed, for {trouble.lasts:.1f} s: {self.controller.pid}")
+        self.controller.kill()
+        self._undo_after(trouble, "the controller's death", self._start_controller)
+
+    def _start_controller(self) -> None:
+        self.controller = Controller(self.folder, *self._options)
 
     def _pause(self, what: str, victim: Any, trouble: Trouble) -> None:
         process = psutil.Process(victim.pid)

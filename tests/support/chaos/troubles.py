@@ -24,6 +24,9 @@ KINDS = {
     # "drop the clients' link": 2,
 }
 
+#: What comes in addition where a controller that dies is started again.
+RESTORED = {"kill the controller": 2}
+
 #: Seconds between one trouble and the next: from, to.
 _BETWEEN = (0.2, 1.0)
 
@@ -43,16 +46,21 @@ class Trouble(NamedTuple):
     lasts: float
 
 
-def sequence(seed: int, seconds: float) -> Iterator[Trouble]:
+def sequence(seed: int, seconds: float, *, restore: bool = False) -> Iterator[Trouble]:
     """What goes wrong in so many seconds: rounds of all kinds, each round in an order of its own.
 
     It is always the same for the same seed.
+
+    Parameters
+    ----------
+    restore : bool
+        Whether a controller that dies is started again.
     """
+    counts = {**KINDS, **RESTORED} if restore else KINDS
     rng = random.Random(seed)
     at = 0.0
     while True:
-        kinds = list(KINDS)
-        for kind in rng.sample(kinds, counts=KINDS.values(), k=sum(KINDS.values())):
+        for kind in rng.sample(list(counts), counts=counts.values(), k=sum(counts.values())):
             at += rng.uniform(*_BETWEEN)
             if at >= seconds:
                 return
