@@ -28,7 +28,9 @@ from .broadcast import BroadcastRefusal
 from .channels import Channels, Context, open_channels
 from .databases.dictdb import DictDB
 from .databases.find import find_database_class
+from .databases.mongodb import MongoDB
 from .databases.nodb import NoDB
+from .databases.sqlitedb import SQLiteDB
 from .hub import Hub
 from .journal import Journal, NoJournal
 from .output_relay import OutputRelay
@@ -42,6 +44,9 @@ from .settings import PURE, HeartMonitor, TaskRecords, TaskScheduler
 #: Seconds a thread may keep the interpreter while another waits for it. The scheduler's thread
 #: shares it with the hub's, and its tasks wait.
 _SWITCH_INTERVAL = 0.0005
+
+#: New objects before the youngest are looked through for garbage, and so on; see `gc`.
+_GC_THRESHOLDS = (50_000, 20, 50)
 
 
 _ALIASES = {
@@ -86,7 +91,7 @@ class IPController(BaseParallelApplication):
     examples = "ipcontroller --ip=192.168.0.1 --profile=mine"
     aliases = _ALIASES
     flags = _FLAGS
-    classes = [HeartMonitor, TaskScheduler, TaskRecords, DictDB, NoDB]
+    classes = [HeartMonitor, TaskScheduler, TaskRecords, DictDB, NoDB, SQLiteDB, MongoDB]
 
     ip = Unicode("127.0.0.1", help="Address to listen on; by default only this host's.").tag(
         config=True
@@ -167,9 +172,10 @@ class IPController(BaseParallelApplication):
         client, engine = self._connection_info(channels, interface, key)
         engine_dict = connection.to_dict(engine)
         hearts = HeartMonitor(parent=self)
-        records = self._records()
+        session = Session(key.encode())
+        records = self._records(session)
         hub = Hub(
-            Session(key.encode()),
+            session,
             Session(key.encode()),
             channels.hub,
             {name: engine_dict[name] for name in _TOLD_TO_ENGINES},
@@ -211,6 +217,9 @@ class IPController(BaseParallelApplication):
             if self.gc_freeze:
                 gc.collect()
                 gc.freeze()
+                # Records come and go by the thousand, and have no cycles: looking through those
+                # that are there would cost a tenth of the controller's time.
+                gc.set_threshold(*_GC_THRESHOLDS)
             await stopped.wait()
         finally:
             await hub.dask.close()
@@ -232,9 +241,13 @@ class IPController(BaseParallelApplication):
         # on it must not get any
         return hearts.period * max(1, hearts.max_heartmonitor_misses)
 
-    def _records(self) -> Records:
+    def _records(self, session: Session) -> Records:
         settings = TaskRecords(parent=self)
-        database = find_database_class(self.db_class)(parent=self, log=self.log)
+        try:
+            kind = find_database_class(self.db_class)
+            database = kind(parent=self, log=self.log, session=session.session_id)
+        except (ImportError, TypeError, ValueError) as e:
+            raise OSError(str(e)) from e
         records = Records(
             database,
             self.log,

@@ -83,11 +83,13 @@ class Journal:
         engine_uuid : str
             The engine of a direct one.
         """
-        if sum(map(len, message.buffers)) > self._payload_limit:
+        is_complete = sum(map(len, message.buffers)) <= self._payload_limit
+        if not is_complete:
             # what lies in a compact frame is small
-            begin = len(message.idents)
-            frames = frames[: begin + (1 if message.compact else 1 + ENVELOPE)]
-        self._note(RequestRecord(queue, message.header.msg_id, frames, engine_uuid))
+            envelope = 1 if message.compact else 1 + ENVELOPE
+            frames = frames[: len(message.idents) + envelope]
+        record = RequestRecord(queue, message.header.msg_id, frames, engine_uuid, is_complete)
+        self._note(record)
 
     def sent(self, msg_id: str, engine_uuid: str) -> None:
         """A balanced task went to an engine."""

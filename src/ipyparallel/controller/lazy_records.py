@@ -22,6 +22,9 @@ class MessageRecord(Mapping[str, Any]):
 
     __slots__ = ("_frames",)
 
+    #: Whether there is a `completed` among the fields.
+    has_ended: ClassVar[bool] = False
+
     _FIELDS: ClassVar[dict[str, Callable[[Any, Unpacked], Any]]] = {}
 
     def __init__(self, frames: list[Any]) -> None:
@@ -53,25 +56,37 @@ class RequestRecord(MessageRecord):
     queue : {'mux', 'task'}
         Whether it is a direct one, or a balanced one.
     frames : list of frames
-        The request. Without buffers, if these are too large to be kept.
+        The request.
     engine_uuid : str
         The engine, if it is known.
+    is_complete : bool
+        Whether the buffers are among the frames: they may have been too large to be kept.
     """
 
-    __slots__ = ("engine_uuid", "msg_id", "queue")
+    __slots__ = ("engine_uuid", "is_complete", "msg_id", "queue")
 
-    def __init__(self, queue: str, msg_id: str, frames: list[Any], engine_uuid: str = "") -> None:
+    def __init__(
+        self,
+        queue: str,
+        msg_id: str,
+        frames: list[Any],
+        engine_uuid: str = "",
+        is_complete: bool = True,
+    ) -> None:
         super().__init__(frames)
         self.queue = queue
         self.msg_id = msg_id
         self.engine_uuid = engine_uuid
+        self.is_complete = is_complete
 
     _FIELDS: ClassVar[dict[str, Callable[[Any, Unpacked], Any]]] = {
         "msg_id": lambda self, message: self.msg_id,
         "header": lambda self, message: _dict(message.parts[0]),
         "metadata": lambda self, message: _dict(message.parts[2]),
         "content": lambda self, message: _dict(message.parts[3]),
-        "buffers": lambda self, message: list(map(bytes, message.buffers)),
+        "buffers": lambda self, message: (
+            list(map(bytes, message.buffers)) if self.is_complete else []
+        ),
         "submitted": lambda self, message: _date(_dict(message.parts[0]).get("date")),
         "client_uuid": lambda self, message: _dict(message.parts[0]).get("session"),
         "engine_uuid": lambda self, message: self.engine_uuid or None,
@@ -94,6 +109,8 @@ class ReplyRecord(MessageRecord):
     """
 
     __slots__ = ("_received", "engine_uuid")
+
+    has_ended: ClassVar[bool] = True
 
     def __init__(self, frames: list[Any], engine_uuid: str, received: float) -> None:
         super().__init__(frames)

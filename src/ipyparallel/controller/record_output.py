@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..protocol.session import Message
@@ -14,6 +14,9 @@ TOPICS = (b".stdout", b".stderr", b".execute_input", b".execute_result", b".erro
 
 #: Tasks whose output is here; of others it is taken from the database when there is more of it.
 _MAX_OPEN = 200
+
+#: Tasks of which it is known that there is output in the database.
+_MAX_CLOSED = 10_000
 
 
 class Output:
@@ -55,13 +58,13 @@ class Output:
     def _write(self, name: str, text: str) -> None:
         if name not in ("stdout", "stderr"):
             raise ValueError(f"no stream {name!r}")
-        before = self._fields.get(name, "")
-        room = self._limit - len(before)
-        if room <= 0:
-            return
+        known = self._fields.get(name, "")
+        room = self._limit - len(known)
+        if room < 0:
+            return  # it was cut
         if len(text) > room:
             text = f"{text[:room]}\n[the output is longer than {self._limit} characters: cut here]"
-        self._fields[name] = before + text
+        self._fields[name] = known + text
 
     def _keep(self, name: str, value: Any, message: Message) -> None:
         if len(message.content_frame) <= self._limit:
@@ -80,12 +83,18 @@ class OutputRecorder:
     database : TaskDatabase
     limit : int
         See `Output`.
+    is_recent : callable
+        Whether a task (id) is pending, or has ended just now: all its output has come here.
     """
 
-    def __init__(self, database: TaskDatabase, limit: int) -> None:
+    def __init__(
+        self, database: TaskDatabase, limit: int, is_recent: Callable[[str], bool]
+    ) -> None:
         self._database = database
         self._limit = limit
+        self._is_recent = is_recent
         self._open: OrderedDict[str, Output] = OrderedDict()
+        self._closed: OrderedDict[str, None] = OrderedDict()
         self._changed: dict[str, list[Message]] = {}
 
     def record(self, message: Message) -> None:
@@ -113,11 +122,17 @@ class OutputRecorder:
                 # nothing that has a record; or malformed, which clients tell
                 self._open.pop(msg_id, None)
         while len(self._open) > _MAX_OPEN:
-            self._open.popitem(last=False)
+            msg_id, _ = self._open.popitem(last=False)
+            self._closed[msg_id] = None
+        while len(self._closed) > _MAX_CLOSED:
+            self._closed.popitem(last=False)
 
     def _output_of(self, msg_id: str) -> Output:
         output = self._open.get(msg_id)
         if output is None:
-            output = self._open[msg_id] = Output(self._limit, self._database.get_record(msg_id))
+            is_first = self._is_recent(msg_id) and msg_id not in self._closed
+            # a database that is asked has to write first what it has been told
+            known = {} if is_first else self._database.get_record(msg_id)
+            output = self._open[msg_id] = Output(self._limit, known)
         self._open.move_to_end(msg_id)
         return output

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,9 @@ from .record_output import OutputRecorder
 #: Seconds between the first event and a look at the journal: what has come meanwhile is read
 #: together.
 _DELAY = 0.02
+
+#: Tasks that are known to have ended just now.
+_MAX_RECENT = 5_000
 
 #: Why a task has ended that was pending when its controller stopped.
 _STOPPED = "the controller was stopped before the task had ended"
@@ -66,7 +70,9 @@ class Records:
         self.journal = Journal(self._wake, payload_limit) if self.keeps_any else NoJournal()
         #: The tasks that have not ended, and the engine that has them, if that is known.
         self.pending: dict[str, str] = {}
-        self._outputs = OutputRecorder(database, output_limit)
+        self._outputs = OutputRecorder(database, output_limit, self._is_recent)
+        #: Those that have ended last.
+        self._recent: OrderedDict[str, None] = OrderedDict()
         self._waiters: dict[str, list[Waiter]] = {}
         self._is_due = False
 
@@ -112,9 +118,12 @@ class Records:
                 self.pending[msg_id] = uuid
                 self._try(self.database.update_record, msg_id, {"engine_uuid": uuid})
         self._try(self._outputs.write)
+        while len(self._recent) > _MAX_RECENT:
+            self._recent.popitem(last=False)
         self._tell([end.msg_id for end in ends])
 
     def _end(self, msg_id: str, reply: Mapping[str, Any]) -> None:
+        self._recent[msg_id] = None
         if self.pending.pop(msg_id, None) is not None:
             self._try(self.database.update_record, msg_id, reply)
         else:
@@ -145,6 +154,9 @@ class Records:
                 error = may_have_died(event.engine_id, msg_id, event.reason)
                 ends.append(Ended(msg_id, failure(error, ""), delivered=False))
         return ends
+
+    def _is_recent(self, msg_id: str) -> bool:
+        return msg_id in self.pending or msg_id in self._recent
 
     def output(self, message: Message) -> None:
         """An engine published something that belongs to a task."""

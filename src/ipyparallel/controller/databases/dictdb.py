@@ -17,7 +17,7 @@ from traitlets import Float, Integer
 from .base import TaskDatabase
 from .culling import Culled, Limits, Retention
 from .matching import Query, wanted_keys, zoned
-from .record import CulledRecord, UnknownRecord, copied, empty_record, size_of
+from .record import CulledRecord, UnknownRecord, copied, empty_record, ends, size_of
 
 _BLANK = empty_record()
 _UNCHANGED = object()
@@ -128,7 +128,7 @@ class DictDB(TaskDatabase):
         if msg_id in self._records:
             self._remove(msg_id)
         record = self._records[msg_id] = _Record(msg_id, next(self._numbers), _kept(rec))
-        if rec.get("completed") is not None:
+        if ends(rec):
             self._end(record)
 
     def update_record(self, msg_id: str, rec: Mapping[str, Any]) -> None:
@@ -143,7 +143,7 @@ class DictDB(TaskDatabase):
                 record.pending = True
                 self._retention.remove(msg_id)
             self._cull()
-        elif rec.get("completed") is not None:
+        elif ends(rec):
             self._end(record)
 
     def fetched(self, msg_ids: Iterable[str]) -> None:

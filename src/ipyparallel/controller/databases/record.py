@@ -87,6 +87,13 @@ def empty_record() -> dict[str, Any]:
     return record
 
 
+def ends(rec: Mapping[str, Any]) -> bool:
+    """Whether what is written of a record says that its task has ended."""
+    # a mapping that decodes its fields may know without doing so
+    known = getattr(rec, "has_ended", None)
+    return rec.get("completed") is not None if known is None else bool(known)
+
+
 def copied(value: Any) -> Any:
     """A copy of which nothing can be changed through the original; bytes are shared."""
     if isinstance(value, dict):

@@ -4,6 +4,7 @@ import os
 import uuid
 
 import pytest
+
 from ipyparallel.controller.databases.dictdb import DictDB
 from ipyparallel.controller.databases.mongodb import MongoDB
 from ipyparallel.controller.databases.sqlitedb import SQLiteDB

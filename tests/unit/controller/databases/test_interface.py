@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from ipyparallel.controller.databases.base import FIELDS, empty_record
 from ipyparallel.controller.databases.matching import InvalidQuery
 
@@ -149,7 +150,7 @@ def test_the_order_is_that_of_time_in_whatever_zone(database):
 
 
 def test_what_was_never_there_is_not_found(database):
-    with pytest.raises(KeyError, match="^No such message: 'nobody_7'$"):
+    with pytest.raises(KeyError, match=r"^No such message: 'nobody_7'$"):
         database.get_record("nobody_7")
     with pytest.raises(KeyError, match="nobody_7"):
         database.drop_record("nobody_7")

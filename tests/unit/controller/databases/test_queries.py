@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from ipyparallel.controller.databases.base import FIELDS, empty_record
 
 # ---- what there may be in a record
