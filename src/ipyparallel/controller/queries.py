@@ -19,7 +19,7 @@ from ..protocol.session import Message
 from ..protocol.versions import own_versions
 from . import link, task_queries
 from .answers import Reply, select
-from .registry import Engine, RegistrationError
+from .registry import RegistrationError
 
 if TYPE_CHECKING:
     from .hub import Hub
