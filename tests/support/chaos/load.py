@@ -242,17 +242,19 @@ def main(file: str, seed: str, stop: str, report: str) -> None:
                 outcomes["refused"] += 1
                 break
         _harvest(cases, outcomes)
-    deadline = time.monotonic() + PATIENCE
-    while cases and time.monotonic() < deadline:
-        _harvest(cases, outcomes)
+    stopped = time.monotonic()
+    last: list[str] = []
+    while cases and (seconds := time.monotonic() - stopped) < PATIENCE:
+        last += [f"{seconds:.1f} {ended}" for ended in _harvest(cases, outcomes)]
     unfinished = [f"{case.name} {case.result.msg_ids}" for case in cases]
-    text = json.dumps({"outcomes": outcomes, "unfinished": unfinished}, indent=1)
-    Path(report).write_text(text)
+    content = {"outcomes": outcomes, "unfinished": unfinished, "last": last[-5:]}
+    Path(report).write_text(json.dumps(content, indent=1))
     client.close()
 
 
-def _harvest(cases: deque[Case], outcomes: Counter[str]) -> None:
-    """Take out those that have ended."""
+def _harvest(cases: deque[Case], outcomes: Counter[str]) -> list[str]:
+    """Take out those that have ended; what they were, and how they ended."""
+    ended = []
     if cases:
         cases[0].result.wait(_LOOK)
     else:
@@ -260,9 +262,14 @@ def _harvest(cases: deque[Case], outcomes: Counter[str]) -> None:
     for _ in range(len(cases)):
         case = cases.popleft()
         if case.result.ready():
-            outcomes[case.outcome()] += 1
+            outcome = case.outcome()
+            outcomes[outcome] += 1
+            ended.append(
+                f"{case.name} {case.result.msg_ids[0]} on {case.result.engine_id}: {outcome}"
+            )
         else:
             cases.append(case)
+    return ended
 
 
 if __name__ == "__main__":
