@@ -147,7 +147,7 @@ def test_a_closed_client_says_so(client: ipp.Client, connection_file: Path) -> N
 
 def test_a_client_that_is_dropped_is_closed(connection_file: Path) -> None:
     other = ipp.Client(connection_file)
-    thread = other._messenger._connection._thread
+    thread = other._messenger.connection._thread
     reference = weakref.ref(other)
     del other
     gc.collect()

@@ -149,3 +149,63 @@ def test_broken_files_do_not_block_a_start(ipcluster, env):
     started = ipcluster("start", "-n", "1", "--daemonize")
     assert started.returncode == 0, started.stderr
     assert "Assuming that the cluster is stopped" in started.stderr
+
+
+KILL_ENGINE = """
+import os, signal, sys
+import ipyparallel as ipp
+
+with ipp.Client() as client:
+    client.wait_for_engines(int(sys.argv[1]), timeout=30)
+    pid = client[0].apply_sync(os.getpid)
+    died = client[0].apply_async(os.kill, pid, signal.SIGKILL)
+    try:
+        died.get(20)
+    except ipp.EngineError as e:
+        print(str(e).partition(": ")[2])
+    client._messenger.engines.wait_for(lambda: 0 in client.ids, 20)
+    print(client[0].apply_sync(os.getpid) != pid, len(client.ids))
+"""
+
+
+def kill_an_engine(env, n):
+    """Kill engine 0; what was told of it, and whether another took its place."""
+    command = [sys.executable, "-c", KILL_ENGINE, str(n)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_engines_that_die_are_started_again(ipcluster, foreground, env):
+    process = foreground("start", "-n", "1", "--restart=on-failure", until="Stop the cluster with")
+    (before,) = listed(ipcluster)
+    assert before["cluster"]["engine_restart"] == "on-failure"
+    # within the time in which the end of the engines would end everything
+    assert kill_an_engine(env, 1) == ["killed by SIGKILL", "True 1"]
+    assert listed(ipcluster) == [before]
+    assert ipcluster("stop").returncode == 0
+    _, text = process.communicate(timeout=30)
+    assert process.returncode == 0, text
+
+
+def test_engines_that_were_added_are_started_again(ipcluster, foreground, env):
+    assert ipcluster("start", "-n", "1", "--restart=ON-FAILURE", "--daemonize").returncode == 0
+    process = foreground("engines", "-n", "1", "--restart=on-failure", until="Starting 1 engines")
+    assert kill_an_engine(env, 2) == ["killed by SIGKILL", "True 2"]
+    assert process.poll() is None
+
+
+def test_engines_that_die_too_often_soon_after_the_start_end_it(ipcluster, foreground):
+    never_ready = "--EngineLauncher.engine_args=['-c', 'import os; os._exit(5)']"
+    more = "--IPClusterStart.early_shutdown=60"
+    failed = ipcluster("start", "-n", "1", "--restart=on-failure", never_ready, more)
+    assert failed.returncode == 1
+    assert "exited with code 5; it is not started again, as it has died 6 times" in failed.stderr
+
+
+def test_what_is_not_a_way_to_restart_is_refused(ipcluster):
+    failed = ipcluster("start", "-n", "1", "--restart=always")
+    assert failed.returncode == 1
+    assert "on-failure" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert listed(ipcluster) == []

@@ -27,7 +27,7 @@ class Wire:
         #: In the place of the hub: called with each query, and answers it.
         self.hub = None
 
-    def send(self, channel, frames, track=False):
+    def send(self, channel, frames, track=False, msg_id=""):
         if self.closed:
             raise OSError("Connections have been closed.")
         message = self._session.parse(frames)
@@ -100,7 +100,7 @@ class Bench:
 
     @property
     def wire(self):
-        return self.messenger._connection
+        return self.messenger.connection
 
     def balanced(self, func=abs, *args, metadata=b"{}"):
         """The task of a balanced call."""

@@ -105,9 +105,9 @@ class HubMethods:
             Several have failed.
         """
         ids = list(dict.fromkeys(self._msg_ids(msg_ids)))
-        known = {msg_id: self._messenger.tasks.find(msg_id) for msg_id in ids}
-        ended = {msg_id for msg_id, task in known.items() if task is not None and task.done()}
-        unknown = [msg_id for msg_id, task in known.items() if task is None]
+        known = self._messenger.fetching.known(ids)
+        ended = {msg_id for msg_id, task in known.items() if task.done()}
+        unknown = [msg_id for msg_id in ids if msg_id not in known]
         if unknown:
             request = ResultRequest(unknown, status_only=True)
             ended.update(self._ask_hub("result_request", request).result()["completed"])

@@ -7,8 +7,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Iterable
-from types import TracebackType
+from collections.abc import Awaitable, Iterable, Mapping
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from traitlets import Bunch, observe
@@ -19,6 +19,7 @@ from ..util.resources import check_number
 from .at_exit import stop_at_exit
 from .launchers.roles import EngineLauncher
 from .readiness import wait_until_registered
+from .restarting import restart_in_place
 from .settings import cpu_count
 from .stored import StoredCluster
 
@@ -241,7 +242,10 @@ class Cluster(AsyncFirst, StoredCluster):
 
     async def stop_engines(self, engine_set_id: str | None = None) -> None:
         """Stop one engine set, or all, and wait until they are gone."""
-        await _all(launcher.stop() for launcher in self._engine_sets(engine_set_id).values())
+        sets = self._engine_sets(engine_set_id)
+        for launcher in sets.values():
+            launcher.stop_asked = True
+        await _all(launcher.stop() for launcher in sets.values())
 
     stop_engines_sync = blocking(stop_engines)
 
@@ -263,10 +267,30 @@ class Cluster(AsyncFirst, StoredCluster):
     stop_cluster_sync = blocking(stop_cluster)
 
     async def restart_engines(self, engine_set_id: str | None = None) -> None:
-        """Stop one engine set, or all, and start as many engines under the same id."""
-        for key, launcher in self._engine_sets(engine_set_id).items():
-            await launcher.stop()
-            await self.start_engines(launcher.n, engine_set_id=key, resources=launcher.resources)
+        """Replace the engines of one set, or of all: as many, in sets of the same ids.
+
+        What they have not finished fails with an `EngineError`, except balanced tasks that may be
+        tried again. Sets that have ended by themselves are started again.
+
+        On this host the new engines have the ids of the old ones, and this returns when they are
+        ready; except that those of a set that has ended as a whole get new ids.
+
+        Raises
+        ------
+        KeyError
+            There is no such set.
+        TimeoutError
+            They are not ready within `engine_timeout` seconds.
+        """
+        for key, launcher in self._engine_sets(engine_set_id, self.ended_sets).items():
+            if not await restart_in_place(self, launcher):
+                await launcher.stop()
+                await self.start_engines(
+                    launcher.n,
+                    engine_set_id=key,
+                    resources=launcher.resources,
+                    restart=launcher.restart,
+                )
 
     restart_engines_sync = blocking(restart_engines)
 
@@ -290,12 +314,15 @@ class Cluster(AsyncFirst, StoredCluster):
         """Not possible: see `Client.send_signal`."""
         raise NotImplementedError("Use Client.send_signal for a single engine")
 
-    def _engine_sets(self, engine_set_id: str | None) -> dict[str, EngineLauncher]:
+    def _engine_sets(
+        self, engine_set_id: str | None, more: Mapping[str, EngineLauncher] = MappingProxyType({})
+    ) -> dict[str, EngineLauncher]:
+        sets = {**more, **self.engines}
         if engine_set_id is None:
-            return dict(self.engines)
-        if engine_set_id not in self.engines:
-            raise KeyError(f"No engine set {engine_set_id!r}; there are {list(self.engines)}")
-        return {engine_set_id: self.engines[engine_set_id]}
+            return sets
+        if engine_set_id not in sets:
+            raise KeyError(f"No engine set {engine_set_id!r}; there are {list(sets)}")
+        return {engine_set_id: sets[engine_set_id]}
 
     def _new_engine_set_id(self) -> str:
         number = int(time.time())

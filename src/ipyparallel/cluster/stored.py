@@ -36,6 +36,8 @@ class StoredCluster(ClusterSettings):
         self._lock = threading.RLock()
         #: The engine set that has stopped last.
         self.last_stopped: EngineLauncher | None = None
+        #: Engine sets that have ended, unless they were stopped here, by engine set id.
+        self.ended_sets: dict[str, EngineLauncher] = {}
         #: What we know to be in the cluster file.
         self._in_file: dict[str, Any] | None = None
 
@@ -65,6 +67,7 @@ class StoredCluster(ClusterSettings):
     def _add_engines(self, engine_set_id: str, launcher: EngineLauncher) -> None:
         with self._lock:
             self.engines[engine_set_id] = launcher
+            self.ended_sets.pop(engine_set_id, None)
             self.update_cluster_file()
         launcher.on_stop(partial(self._engines_stopped, engine_set_id, launcher))
 
@@ -83,6 +86,8 @@ class StoredCluster(ClusterSettings):
             self.last_stopped = launcher
             if self.engines.get(engine_set_id) is launcher:
                 del self.engines[engine_set_id]
+                if not launcher.stop_asked:
+                    self.ended_sets[engine_set_id] = launcher
                 self._follow_in_file()
 
     def _follow_in_file(self) -> None:

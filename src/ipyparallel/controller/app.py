@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import zmq
-from traitlets import Bool, CaselessStrEnum, TraitError, Type, Unicode, Union, validate
+from traitlets import Bool, CaselessStrEnum, Float, TraitError, Type, Unicode, Union, validate
 
 from ..application import BaseParallelApplication, base_aliases, base_flags
 from ..protocol import connection
 from ..protocol.connection import ClientInfo, EngineInfo
+from ..protocol.profiles import log_folder
 from ..protocol.session import Session, new_key
 from ..scheduling.machine import TaskMachine
 from ..scheduling.policies import POLICIES
@@ -31,13 +32,15 @@ from .databases.find import find_database_class
 from .databases.mongodb import MongoDB
 from .databases.nodb import NoDB
 from .databases.sqlitedb import SQLiteDB
-from .hub import Hub
+from .engine_table import EngineTable, EngineTableFile
+from .hub import Hub, Restorable
 from .journal import Journal, NoJournal
 from .output_relay import OutputRelay
 from .ports import parse_ports, sequence
 from .pure_scheduler import PureScheduler
 from .records import Records
 from .request_relay import RequestRelay
+from .reuse import Earlier, NotReusable, read_earlier
 from .scheduler_loop import SchedulerLoop
 from .settings import PURE, HeartMonitor, TaskRecords, TaskScheduler
 
@@ -73,6 +76,15 @@ _FLAGS = {
             "nodb": "not at all: no results for other clients",
         }.items()
     },
+    "reuse": (
+        {"IPController": {"reuse_files": True}},
+        "Use the ports and the key of an earlier run, from its connection files.",
+    ),
+    "restore": (
+        {"IPController": {"reuse_files": True, "restore_engines": True}},
+        "Let engines and clients wait for this controller if it is killed, and go on when it is"
+        " started again like this. Implies --reuse.",
+    ),
 }
 
 #: Under the names that others import.
@@ -107,6 +119,25 @@ class IPController(BaseParallelApplication):
     engine_ssh_server = Unicode("", help="Host through which engines tunnel.").tag(config=True)
     client_json_file = Unicode("", help="Path of the clients' connection file.").tag(config=True)
     engine_json_file = Unicode("", help="Path of the engines' connection file.").tag(config=True)
+    reuse_files = Bool(
+        False,
+        help="Whether to take ports, key, location and ssh servers from the connection files of an"
+        " earlier run, if they are there, and to leave them there at the end.",
+    ).tag(config=True)
+    restore_engines = Bool(
+        False,
+        help="Whether this controller may be started again when it was killed: engines and clients"
+        " wait for it, and come back. Implies reuse_files.",
+    ).tag(config=True)
+    restore_patience = Float(
+        600.0, min=0, help="Seconds that they wait, with restore_engines."
+    ).tag(config=True)
+    restore_wait = Float(
+        5.0,
+        min=0,
+        help="Seconds after the start that tasks wait for engines to come back, which may run them"
+        " already.",
+    ).tag(config=True)
     session_key = Unicode("", help="Shared secret; by default a new one.").tag(config=True)
     db_class = Union(
         [Unicode(), Type()],
@@ -139,37 +170,88 @@ class IPController(BaseParallelApplication):
         sys.setswitchinterval(_SWITCH_INTERVAL)
         try:
             asyncio.run(self._serve())
-        except (OSError, TraitError) as e:
+        except (OSError, TraitError, NotReusable) as e:
             self.log.critical("The controller cannot start: %s", e)
             self.exit(1)
 
     async def _serve(self) -> None:
-        folder = SocketFolder() if self.transport == "ipc" else None
-        interface = folder.interface if folder else f"tcp://{self.ip}"
+        earlier = self._earlier()
+        folder = self._socket_folder(earlier)
+        if earlier:
+            interface = earlier.client.interface
+        else:
+            interface = folder.interface if folder else f"tcp://{self.ip}"
         context: Context = zmq.Context()
         files: list[Path] = []
         try:
-            channels = open_channels(
-                context, interface, sequence(parse_ports(self.ports)), self._task_turns()
-            )
-            await self._run(context, channels, interface, files)
+            channels = self._open(context, interface, earlier)
+            await self._run(context, channels, interface, files, earlier)
         finally:
-            for path in files:
-                path.unlink(missing_ok=True)
+            if not self._reuses:
+                for path in files:
+                    path.unlink(missing_ok=True)
             context.destroy()
             if folder:
                 folder.remove()
         self.log.info("The controller has stopped")
 
+    # ---- after an earlier run
+
+    @property
+    def _reuses(self) -> bool:
+        return self.reuse_files or self.restore_engines
+
+    def _earlier(self) -> Earlier | None:
+        if not self._reuses:
+            return None
+        earlier = read_earlier(*self._paths())
+        if earlier:
+            self.log.info("Taking up the connection files of an earlier run")
+        return earlier
+
+    def _socket_folder(self, earlier: Earlier | None) -> SocketFolder | None:
+        if earlier:
+            path = earlier.socket_folder
+            return SocketFolder(path) if path else None
+        return SocketFolder() if self.transport == "ipc" else None
+
+    def _open(self, context: Context, interface: str, earlier: Earlier | None) -> Channels:
+        ports = iter(earlier.ports) if earlier else sequence(parse_ports(self.ports))
+        try:
+            return open_channels(context, interface, ports, self._task_turns())
+        except OSError as e:
+            if not earlier:
+                raise
+            raise NotReusable(
+                f"{e}; that is what the connection files of an earlier run say. Is its controller"
+                f" still running? If not, remove them to begin afresh: {self._paths()[0]}"
+            ) from None
+
+    def _restorable(self, earlier: Earlier | None) -> Restorable | None:
+        if not self.restore_engines:
+            return None
+        path = log_folder(self.profile_path) / f"engines{self.cluster_id}.json"
+        file = EngineTableFile(path, self.log)
+        # without the files of its run, nobody will come back of those that it names
+        table = file.read() if earlier else EngineTable()
+        return Restorable(self.restore_patience, file, table, self.restore_wait)
+
+    # ---- the run
+
     async def _run(
-        self, context: Context, channels: Channels, interface: str, files: list[Path]
+        self,
+        context: Context,
+        channels: Channels,
+        interface: str,
+        files: list[Path],
+        earlier: Earlier | None,
     ) -> None:
-        key = self.session_key or new_key()
+        key = earlier.client.key if earlier else self.session_key or new_key()
         stopped = asyncio.Event()
         # a controller without one of its parts must not pretend to be one
         failed = partial(asyncio.get_running_loop().call_soon_threadsafe, stopped.set)
         self._stop_on_signals(stopped)
-        client, engine = self._connection_info(channels, interface, key)
+        client, engine = self._connection_info(channels, interface, key, earlier)
         engine_dict = connection.to_dict(engine)
         hearts = HeartMonitor(parent=self)
         session = Session(key.encode())
@@ -185,6 +267,7 @@ class IPController(BaseParallelApplication):
             max_misses=hearts.max_heartmonitor_misses,
             stop=stopped.set,
             log=self.log,
+            restorable=self._restorable(earlier),
         )
         scheduler = self._scheduler(channels, Session(key.encode()), records.journal, failed)
         relays = [
@@ -291,32 +374,38 @@ class IPController(BaseParallelApplication):
             stopped.set()
 
     def _connection_info(
-        self, channels: Channels, interface: str, key: str
+        self, channels: Channels, interface: str, key: str, earlier: Earlier | None
     ) -> tuple[ClientInfo, EngineInfo]:
         ports = channels.ports
         common: dict[str, Any] = {
             "interface": interface,
             "registration": ports.registration,
             "key": key,
-            "location": self.location,
+            "location": earlier.client.location if earlier else self.location,
         }
         client = ClientInfo(
             **{**common, **ports.client},
-            ssh=self.ssh_server,
+            ssh=earlier.client.ssh if earlier else self.ssh_server,
             task_scheme=TaskScheduler(parent=self).scheme_name,
         )
-        engine = EngineInfo(**{**common, **ports.engine}, ssh=self.engine_ssh_server)
+        engine_ssh = earlier.engine.ssh if earlier else self.engine_ssh_server
+        engine = EngineInfo(**{**common, **ports.engine}, ssh=engine_ssh)
         return client, engine
 
+    def _paths(self) -> tuple[Path, Path]:
+        """Of the clients' and of the engines' connection file."""
+        profile, name = self.profile_path, self.cluster_id
+        return (
+            Path(self.client_json_file or connection.client_file(profile, name)),
+            Path(self.engine_json_file or connection.engine_file(profile, name)),
+        )
+
     def _write(self, engine: EngineInfo, client: ClientInfo, files: list[Path]) -> None:
-        profile = self.profile_path
+        client_path, engine_path = self._paths()
         info: ClientInfo | EngineInfo
-        for path, info in (
-            (self.engine_json_file or connection.engine_file(profile, self.cluster_id), engine),
-            (self.client_json_file or connection.client_file(profile, self.cluster_id), client),
-        ):
+        for path, info in ((engine_path, engine), (client_path, client)):
             connection.write_info(path, info)
-            files.append(Path(path))
+            files.append(path)
             self.log.debug("Wrote %s", path)
 
 

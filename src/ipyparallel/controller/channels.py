@@ -127,7 +127,7 @@ def open_channels(
     engine: dict[str, Any] = {}
     client: dict[str, int] = {}
     queries, registration = binder.bind(zmq.ROUTER, linger=_LINGER)
-    control_out, engine["control"] = binder.bind(zmq.ROUTER, CONTROL_OUT)
+    control_out, engine["control"] = binder.bind(zmq.ROUTER, CONTROL_OUT, linger=_LINGER)
     mux_out, engine["mux"] = binder.bind(zmq.ROUTER, MUX_OUT)
     task_kind = zmq.ROUTER if task_turns is None else zmq.DEALER
     task_out, engine["task"] = binder.bind(task_kind, TASK_OUT, patience=task_turns or 0)

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 #: So many engines that are gone are known as such, those that went last.
 _MAX_GONE = 1000
+
+
+class Asked(NamedTuple):
+    """What is kept of a request until it is answered: enough to answer that it is lost."""
+
+    client: bytes
+    header_frame: bytes
 
 
 class DirectQueues:
     """Tasks on their way to engines, by engine."""
 
     def __init__(self) -> None:
-        self._pending: dict[str, dict[str, None]] = {}
+        self._pending: dict[str, dict[str, Asked | None]] = {}
         self._completed: Counter[str] = Counter()
         #: Engines that are gone; their sockets may live on for a while and take requests.
         self._gone: dict[str, None] = {}
 
-    def requested(self, uuid: str, msg_id: str) -> None:
+    def requested(self, uuid: str, msg_id: str, asked: Asked | None = None) -> None:
         """A request passed to an engine; it does not count if that is gone."""
         if uuid not in self._gone:
-            self._pending.setdefault(uuid, {})[msg_id] = None
+            self._pending.setdefault(uuid, {})[msg_id] = asked
 
     def replied(self, uuid: str, msg_id: str) -> None:
         """A reply of an engine passed."""
@@ -29,14 +37,26 @@ class DirectQueues:
             del pending[msg_id]
             self._completed[uuid] += 1
 
+    def pending(self, uuid: str) -> list[str]:
+        """The requests that an engine has not answered."""
+        return list(self._pending.get(uuid, ()))
+
+    def withdraw(self, uuid: str, msg_id: str) -> Asked | None:
+        """A request will not be answered; what is kept of it."""
+        return self._pending.get(uuid, {}).pop(msg_id, None)
+
     def forget(self, uuid: str) -> list[str]:
-        """An engine is gone: the tasks that it leaves behind."""
+        """An engine is gone: the requests that it leaves behind."""
         left = list(self._pending.pop(uuid, ()))
         self._completed.pop(uuid, None)
         self._gone[uuid] = None
         if len(self._gone) > _MAX_GONE:
             del self._gone[next(iter(self._gone))]
         return left
+
+    def returned(self, uuid: str) -> None:
+        """An engine is there again."""
+        self._gone.pop(uuid, None)
 
     def summary(self) -> dict[str, tuple[list[str], int]]:
         """By engine: the tasks that it has not answered, and how many it has."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: Beats missed in a row after which an engine counts as away, if it may miss more.
+AWAY_AFTER = 3
+
 
 class Hearts:
     """Counts beats that were missed.
@@ -12,10 +15,12 @@ class Hearts:
         Beats that may be missed in a row; one more, and the heart counts as stopped.
     """
 
-    def __init__(self, max_misses: int = 10) -> None:
+    def __init__(self, max_misses: int = 30) -> None:
         self.max_misses = max_misses
         self._misses: dict[str, int] = {}
         self._answered: set[str] = set()
+        self._away: set[str] = set()
+        self._newly_away: list[str] = []
 
     def watch(self, uuid: str) -> None:
         """Expect answers from this heart from now on."""
@@ -25,11 +30,27 @@ class Hearts:
         """Expect no more answers from this heart."""
         self._misses.pop(uuid, None)
         self._answered.discard(uuid)
+        self._away.discard(uuid)
 
-    def pong(self, uuid: str) -> None:
-        """A heart answered. A late answer is one, too: it shows that the engine lives."""
+    def pong(self, uuid: str) -> bool:
+        """A heart answered. A late answer is one, too: it shows that the engine lives.
+
+        Returns
+        -------
+        bool
+            Whether it was away, which is over.
+        """
         if uuid in self._misses:
             self._answered.add(uuid)
+        if uuid not in self._away:
+            return False
+        self._away.discard(uuid)
+        return True
+
+    def take_away(self) -> list[str]:
+        """The hearts that count as away since the last call, and still do."""
+        newly, self._newly_away = self._newly_away, []
+        return [uuid for uuid in newly if uuid in self._away]
 
     def beat(self) -> list[str]:
         """A period is over.
@@ -43,10 +64,13 @@ class Hearts:
         for uuid in self._misses:
             if uuid in self._answered:
                 self._misses[uuid] = 0
-            else:
-                self._misses[uuid] += 1
-                if self._misses[uuid] > self.max_misses:
-                    stopped.append(uuid)
+                continue
+            self._misses[uuid] += 1
+            if self._misses[uuid] > self.max_misses:
+                stopped.append(uuid)
+            elif self._misses[uuid] == AWAY_AFTER:
+                self._away.add(uuid)
+                self._newly_away.append(uuid)
         self._answered.clear()
         for uuid in stopped:
             self.forget(uuid)

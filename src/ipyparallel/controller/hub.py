@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,23 +18,26 @@ import zmq
 from ..protocol.framing import InvalidMessage
 from ..protocol.messages import EngineNotice
 from ..protocol.resources import format_resources
-from ..protocol.session import Message, Session
+from ..protocol.session import Message, Session, new_id
 from ..transport.channel import Channel
 from . import link, queries
 from .dask import DaskScheduler
+from .engine_table import EngineTable, EngineTableFile
 from .errands import Errands
 from .hearts import Hearts
 from .record_output import TOPICS
 from .records import Records
-from .registry import Engine, Registry
+from .registry import CHANNELS, Engine, Registry
 from .resubmission import Resubmission
+from .returning import Greetings, Returning
 from .tokens import Tokens
 
 #: Seconds between the news that an engine died and its announcement: what the engine sent before
 #: it died is on its way, and must arrive first.
 DEATH_GRACE = 0.1
 
-#: Seconds between pings while a published engine is coming, whose heart must be heard first.
+#: Seconds between pings while a published engine is coming, whose heart must be heard first, or
+#: engines are to come back; and between attempts to reach these.
 COMING_PERIOD = 0.25
 
 #: Seconds after which an engine that has registered, and cannot be reached, is given up.
@@ -73,6 +76,20 @@ class Leaving:
 
 
 @dataclass(slots=True)
+class Restorable:
+    """How a controller that is killed is started again: who waits for it, and whom it waits for."""
+
+    #: Seconds that engines and clients wait.
+    patience: float
+    #: Where the engines are written down.
+    file: EngineTableFile
+    #: Those of the run before this one.
+    table: EngineTable = field(default_factory=EngineTable)
+    #: Seconds that tasks wait for these.
+    wait: float = 5.0
+
+
+@dataclass(slots=True)
 class LoadQuestion:
     """What was asked of the direct relay and of the scheduler, and who wants to know."""
 
@@ -102,6 +119,8 @@ class Hub:
         See `Hearts`.
     stop : callable
         Ends the controller; called once, on a client's request.
+    restorable : Restorable, optional
+        If this controller, when it is killed, may be started again.
     """
 
     def __init__(
@@ -117,6 +136,7 @@ class Hub:
         max_misses: int,
         stop: Callable[[], None],
         log: logging.Logger,
+        restorable: Restorable | None = None,
     ) -> None:
         self.session = session
         self.connection_info = dict(connection_info)
@@ -129,6 +149,16 @@ class Hub:
         self.resubmission = Resubmission(
             session, records.database, self.registry, self._submit_again
         )
+        #: Names this run of the controller.
+        self.instance = new_id()
+        #: Seconds that engines and clients wait for a controller that is gone.
+        self.patience = restorable.patience if restorable else 0.0
+        #: Gives the restored tasks, when the engines of an earlier run are back; see
+        #: `link.Restored`.
+        self.restored_tasks: Callable[[], list[list[bytes]]] = list
+        self._restorable = restorable
+        self._table_due = False
+        self._restoring = False
         self.dask = DaskScheduler(connection_info["interface"], log)
         self._observer = observer
         self._hearts = Hearts(max_misses)
@@ -139,9 +169,13 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         self._ping_number = 0
         self._errands = Errands(self._ask_engine, self._tell_scheduler, self._lost)
+        self.returning = Returning(self._ask_engine, self._loop.time)
+        self._greetings = Greetings(self._greet)
         self._open(sockets)
         self._beat_timer = self._loop.call_later(heart_period, self._beat)
         self._coming_timer: asyncio.TimerHandle | None = None
+        if restorable:
+            self._restore(restorable)
 
     def _open(self, s: HubSockets) -> None:
         self._queries = [
@@ -156,8 +190,7 @@ class Hub:
         self._output = Channel(s.output, self._on_output)
         self._output_source = Channel(s.output_source, partial(self._on_subscription, "output"))
         self._mux_relay = Channel(s.mux_relay, self._on_mux_relay)
-        # nobody asks how many control requests an engine has
-        self._control_relay = Channel(s.control_relay, lambda frames: None)
+        self._control_relay = Channel(s.control_relay, self._on_control_relay)
         self._scheduler = Channel(s.scheduler, self._on_scheduler)
         # the records tell what becomes of them
         self._tasks = Channel(s.tasks, lambda frames: None)
@@ -173,7 +206,13 @@ class Hub:
         if self._coming_timer is not None:
             self._coming_timer.cancel()
         self.notify("shutdown_notification", {"status": "ok"})
-        self._tell_all(link.Stop())
+        if self._restorable:
+            self._restorable.file.remove()
+        patient = self.registry.ready if self.patience else []
+        stop = link.Stop([engine.uuid for engine in patient if engine.native])
+        self._control_relay.send([link.encode(stop)])
+        for channel in (self._mux_relay, self._scheduler):
+            channel.send([link.encode(link.Stop())])
         for channel in (
             *self._queries,
             self._notifications,
@@ -195,12 +234,16 @@ class Hub:
     def engine_ready(self, engine: Engine) -> None:
         """An engine can be reached: tell the scheduler, then the clients."""
         declared = format_resources(engine.resources)
-        self.log.info("Engine %d is ready%s", engine.id, declared and f", with {declared}")
-        joined = link.EngineJoined(engine.uuid, engine.id, engine.resources)
+        how = "back" if engine.returning else "ready"
+        self.log.info("Engine %d is %s%s", engine.id, how, declared and f", with {declared}")
+        joined = link.EngineJoined(engine.uuid, engine.id, engine.resources, engine.balanced)
         self._tell_scheduler(joined)
         self._hearts.watch(engine.uuid)
+        self._write_table()
         notice = EngineNotice(engine.id, engine.uuid, engine.native, versions=engine.versions)
         self.notify("registration_notification", notice)
+        self.returning.over(engine.uuid)
+        self._check_restored()
 
     def engine_coming(self, engine: Engine) -> None:
         """An engine registered, and will be ready when it can be reached."""
@@ -209,6 +252,9 @@ class Hub:
             self._output.socket.subscribe(_goodbye(engine))
             self._hearts.watch(engine.uuid)
             self._watch_coming()
+        if engine.returning:
+            # it may be busy, and unable to say itself that it is there
+            self._greet_soon(engine.uuid, CHANNELS)
         self._loop.call_later(REGISTRATION_TIMEOUT, self._give_up, engine)
 
     def engine_gone(self, engine: Engine, reason: str = "") -> None:
@@ -221,6 +267,10 @@ class Hub:
         self._leaving[engine.uuid] = Leaving(reason)
         self._hearts.forget(engine.uuid)
         self._loop.call_later(DEATH_GRACE, self._announce_gone, engine)
+
+    def is_leaving(self, engine: Engine) -> bool:
+        """Whether it is gone, and this is about to be announced."""
+        return engine.uuid in self._leaving
 
     def when_gone(self, uuid: str, then: Callable[[], None]) -> None:
         """Call `then` when it has been announced that this engine is gone, which it is."""
@@ -235,6 +285,7 @@ class Hub:
     def _announce_gone(self, engine: Engine) -> None:
         leaving = self._leaving.pop(engine.uuid)
         self.registry.remove(engine.uuid)
+        self._greetings.forget(engine.uuid)
         if not engine.native:
             self._output.socket.unsubscribe(_goodbye(engine))
         self._tell_gone(engine, leaving.reason)
@@ -250,9 +301,12 @@ class Hub:
         notice = EngineNotice(engine.id, engine.uuid, reason=reason)
         self.notify("unregistration_notification", notice)
         self._tell_all(link.EngineLeft(engine.uuid, reason, engine.id))
+        self._write_table()
 
     def _give_up(self, engine: Engine) -> None:
-        if not engine.ready:
+        if not engine.ready and self.registry.get(engine.uuid) is engine:
+            if engine.native:
+                self.returning.given_up(engine.uuid)
             missing = ", ".join(sorted(engine.unreached)) if engine.native else "its heart"
             self.engine_gone(engine, f"it could not be reached in time (no sign from: {missing})")
 
@@ -309,12 +363,15 @@ class Hub:
             match message.header.msg_type:
                 case "engine_ready":
                     self._reached(uuid, channel)
+                case "engine_reconnected":
+                    self._reconnected(uuid)
                 case _:
                     self._errands.answered(uuid, message)
         except ValueError as e:
             self.log.warning("Dropped a message on the %s channel: %s", channel, e)
 
     def _reached(self, uuid: str, channel: str) -> None:
+        self._greetings.reached(uuid, channel)
         if self.registry.reached(uuid, channel):
             engine = self.registry.get(uuid)
             assert engine is not None
@@ -325,7 +382,7 @@ class Hub:
             case link.EngineReached(uuid):
                 self._reached(uuid, "task")
             case link.EngineUnreachable(uuid):
-                self._lost(uuid, "its connection to the controller broke")
+                self._unreachable(uuid, "task")
             case link.Load() as load:
                 self._loads[load.number].balanced = load
                 self._check_load(load.number)
@@ -366,6 +423,103 @@ class Hub:
             case link.Load() as load:
                 self._loads[load.number].direct = load
                 self._check_load(load.number)
+            case link.EngineReached(uuid):
+                self._reached(uuid, "mux")
+            case link.EngineUnreachable(uuid):
+                self._unreachable(uuid, "mux")
+
+    def _on_control_relay(self, frames: list[Any]) -> None:
+        # nobody asks how many control requests an engine has
+        match link.decode_for_hub(frames[0]):
+            case link.EngineReached(uuid):
+                self._reached(uuid, "control")
+            case link.EngineUnreachable(uuid):
+                self._unreachable(uuid, "control")
+
+    # ---- engines out of reach
+
+    def _greet(self, uuid: str, channel: str) -> None:
+        relays = {"mux": self._mux_relay, "control": self._control_relay}
+        relays.get(channel, self._scheduler).send([link.encode(link.Greet(uuid))])
+
+    def _greet_soon(self, uuid: str, channels: Iterable[str]) -> None:
+        self._greetings.add(uuid, channels)
+        self._watch_coming()
+
+    def _unreachable(self, uuid: str, channel: str) -> None:
+        """Somebody wants to send an engine something, and it has no connection."""
+        engine = self.registry.get(uuid)
+        if engine is not None and engine.native:
+            # Dead, which its agent will say, or out of the network for a while. If it is leaving,
+            # everyone will be told.
+            self._greet_soon(uuid, (channel,))
+        elif channel == "task":
+            # a published engine does not come back
+            self._lost(uuid, "its connection to the controller broke")
+        else:
+            relay = self._mux_relay if channel == "mux" else self._control_relay
+            relay.send([link.encode(link.EngineUnknown(uuid))])
+
+    def _reconnected(self, uuid: str) -> None:
+        """A connection of an engine broke, and there is one again."""
+        engine = self.registry.get(uuid)
+        if engine is None:
+            self.returning.heard(uuid, surely=True)
+        elif engine.native:
+            self._greet_soon(uuid, CHANNELS)
+            self._tell_scheduler(link.ErrandsLost(uuid))
+
+    def _tell_away(self, message: link.EngineAway | link.EngineBack) -> None:
+        for channel in (self._mux_relay, self._scheduler):
+            channel.send([link.encode(message)])
+
+    # ---- a controller that was started again
+
+    def _restore(self, restorable: Restorable) -> None:
+        table = restorable.table
+        self.registry.next_id = table.next_id
+        self.returning.expect(table.native)
+        for uuid, engine_id in table.ids().items():
+            if uuid not in self.returning.expected:
+                # a published engine knows of nothing; its heart goes on
+                self.engine_coming(self.registry.register(uuid, engine_id))
+        if self.returning.expected:
+            self.log.info("Expecting %d engines back", len(self.returning.expected))
+        self._restoring = True
+        self._tell_scheduler(link.Restoring())
+        self._loop.call_later(restorable.wait, self._end_restoring)
+        self._loop.call_soon(self._check_restored)
+        self._watch_coming()
+
+    def _check_restored(self) -> None:
+        if self._restoring and not self.returning.expected and not self.registry.coming:
+            self._end_restoring()
+
+    def _end_restoring(self) -> None:
+        """Those that have not come by now are not waited for; they may come all the same."""
+        if not self._restoring:
+            return
+        self._restoring = False
+        if missing := len(self.returning.expected):
+            self.log.warning("Not waiting for %d engines that have not come back", missing)
+            self.returning.expected.clear()
+        self._tell_scheduler(link.Restored(self.restored_tasks()))
+
+    def engine_dead(self, uuid: str) -> None:
+        """An engine that the hub does not know will not come back."""
+        self.returning.over(uuid)
+        self._check_restored()
+
+    def _write_table(self) -> None:
+        """Write down who is there, once for all that changes at a time."""
+        if self._restorable and not self._table_due:
+            self._table_due = True
+            self._loop.call_soon(self._write_table_now)
+
+    def _write_table_now(self) -> None:
+        self._table_due = False
+        if self._restorable and not self._scheduler.socket.closed:
+            self._restorable.file.write(self.registry)
 
     def _check_load(self, number: int) -> None:
         question = self._loads[number]
@@ -373,7 +527,7 @@ class Hub:
             del self._loads[number]
             question.then(question.direct, question.balanced)
 
-    def _tell_all(self, message: link.EngineLeft | link.Stop) -> None:
+    def _tell_all(self, message: link.EngineLeft) -> None:
         for channel in (self._mux_relay, self._control_relay, self._scheduler):
             channel.send([link.encode(message)])
 
@@ -399,7 +553,13 @@ class Hub:
         self._beat_timer = self._loop.call_later(self.heart_period, self._beat)
         for uuid in self._hearts.beat():
             if engine := self.registry.get(uuid):
+                if engine.native:
+                    self.returning.given_up(uuid)
                 self.engine_gone(engine, "its heart stopped beating")
+        for uuid in self._hearts.take_away():
+            if engine := self.registry.get(uuid):
+                self.log.warning("Engine %d is away: nothing is heard of it", engine.id)
+                self._tell_away(link.EngineAway(uuid))
         self._send_ping()
 
     def _send_ping(self) -> None:
@@ -407,15 +567,26 @@ class Hub:
         self._ping.send(str(float(self._ping_number)).encode())
 
     def _watch_coming(self) -> None:
-        """Ping often while published engines are coming, so that they need not wait a period."""
-        self._coming_timer = None
-        if any(not engine.native for engine in self.registry.coming):
+        """Ping often while published engines are coming, or engines are to come back, so that they
+        need not wait a period; and see whether those can be reached that could not.
+        """
+        if self._coming_timer is not None:
+            self._coming_timer.cancel()
+            self._coming_timer = None
+        is_awaited = self.returning.expected or any(not e.native for e in self.registry.coming)
+        if is_awaited:
             self._send_ping()
+        self._greetings.send()
+        if is_awaited or self._greetings:
             self._coming_timer = self._loop.call_later(COMING_PERIOD, self._watch_coming)
 
     def _on_pong(self, frames: list[Any]) -> None:
         uuid = frames[0].decode(errors="replace")
-        self._hearts.pong(uuid)
+        if self._hearts.pong(uuid) and (engine := self.registry.get(uuid)):
+            self.log.info("Engine %d is heard again", engine.id)
+            self._tell_away(link.EngineBack(uuid))
+        if uuid not in self.registry:
+            self.returning.heard(uuid)
         if self.registry.beat(uuid):
             engine = self.registry.get(uuid)
             assert engine is not None

@@ -15,6 +15,54 @@ class EngineJoined(msgspec.Struct, tag=True):
     id: int
     #: How much it has of what tasks may ask for, by name.
     resources: dict[str, float] = {}
+    #: The balanced tasks that it holds, if it comes back; see `RegistrationRequest.balanced`.
+    holding: list[str] = []
+
+
+class EngineAway(msgspec.Struct, tag=True):
+    """Hub, to the scheduler and the direct relay: nothing was heard of an engine for a while."""
+
+    uuid: str
+
+
+class EngineBack(msgspec.Struct, tag=True):
+    """Hub, to the same: it is heard again."""
+
+    uuid: str
+
+
+class EngineUnknown(msgspec.Struct, tag=True):
+    """Hub, to a relay: the engine that it cannot reach will not be reached again."""
+
+    uuid: str
+
+
+class Greet(msgspec.Struct, tag=True):
+    """Hub, to the scheduler or a relay: see whether an engine can be reached, and ask it what it
+    holds, since something may have been lost on the way. EngineReached is the answer, if it can.
+    """
+
+    uuid: str
+
+
+class ErrandsLost(msgspec.Struct, tag=True):
+    """Hub, to the scheduler: what an engine was asked, or has answered, may be lost."""
+
+    uuid: str
+
+
+class Restoring(msgspec.Struct, tag=True):
+    """Hub, to the scheduler: engines of an earlier run are about to come back. Until `Restored`,
+    what clients submit waits, since an engine may hold it already.
+    """
+
+
+class Restored(msgspec.Struct, tag=True):
+    """Hub, to the scheduler: those that have not come by now are not waited for any more."""
+
+    #: Restored tasks: the requests, as they came from the clients (their identities first), of
+    #: those that had not ended by the records of the earlier run.
+    tasks: list[list[bytes]] = []
 
 
 class EngineLeft(msgspec.Struct, tag=True):
@@ -48,15 +96,19 @@ class LoadRequest(msgspec.Struct, tag=True):
 class Stop(msgspec.Struct, tag=True):
     """Hub, to all: it is over."""
 
+    #: Engines that wait for a controller which is gone, and are to be told that it will not come
+    #: back; by the control relay.
+    engines: list[str] = []
+
 
 class EngineReached(msgspec.Struct, tag=True):
-    """Scheduler: an engine reported on the task channel."""
+    """Scheduler or relay: an engine can be reached on its channel."""
 
     uuid: str
 
 
 class EngineUnreachable(msgspec.Struct, tag=True):
-    """Scheduler: an engine's connection is gone."""
+    """Scheduler or relay: an engine's connection is gone."""
 
     uuid: str
 
@@ -95,8 +147,21 @@ class Load(msgspec.Struct, tag=True):
     waiting: list[str] = []
 
 
-ToScheduler = EngineJoined | EngineLeft | TasksReturned | TasksCancelled | LoadRequest | Stop
-ToRelay = EngineLeft | LoadRequest | Stop
+ToScheduler = (
+    EngineJoined
+    | EngineLeft
+    | EngineAway
+    | EngineBack
+    | Greet
+    | ErrandsLost
+    | Restoring
+    | Restored
+    | TasksReturned
+    | TasksCancelled
+    | LoadRequest
+    | Stop
+)
+ToRelay = EngineLeft | EngineAway | EngineBack | EngineUnknown | Greet | LoadRequest | Stop
 ToHub = EngineReached | EngineUnreachable | RecallTasks | CancelTasks | ReplaceEngine | Load
 
 encode = msgspec.msgpack.Encoder().encode

@@ -19,7 +19,7 @@ from ..protocol.session import Message
 from ..protocol.versions import own_versions
 from . import link, task_queries
 from .answers import Reply, select
-from .registry import RegistrationError
+from .registry import Engine, RegistrationError
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -48,6 +48,8 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
             "status": "ok",
             "engines": {str(engine.id): engine.uuid for engine in engines},
             "native": [engine.uuid for engine in engines if engine.native],
+            "instance": hub.instance,
+            "patience": hub.patience,
             "versions": {
                 "controller": own_versions(),
                 **{engine.uuid: engine.versions for engine in engines if engine.versions},
@@ -60,7 +62,13 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
 
 def _register(hub: Hub, message: Message, reply: Reply) -> None:
     request = message.read_content(RegistrationRequest)
-    if request.replaces:
+    known = hub.registry.get(request.uuid) if request.returning else None
+    if known is not None and not hub.is_leaving(known):
+        # its answer was lost, or it was asked twice
+        reply("registration_reply", _registered(hub, known))
+    elif request.returning:
+        hub.when_gone(request.uuid, partial(_take_in, hub, request, reply))
+    elif request.replaces:
         # clients see the old one leave before the new one comes, which gets its id
         hub.when_gone(request.replaces, partial(_take_in, hub, request, reply))
     else:
@@ -81,10 +89,20 @@ def _take_in(hub: Hub, request: RegistrationRequest, reply: Reply) -> None:
         reply("registration_reply", wrap_exception())
         return
     hub.log.debug("Engine %d is coming", engine.id)
-    period = int(hub.heart_period * 1000)
-    content = RegistrationReply(engine.id, period, hub.connection_info, client_info=hub.client_info)
-    reply("registration_reply", content)
+    engine.returning, engine.balanced = request.returning, request.balanced
+    hub.holds(request.holding)
+    reply("registration_reply", _registered(hub, engine))
     hub.engine_coming(engine)
+
+
+def _registered(hub: Hub, engine: Engine) -> RegistrationReply:
+    return RegistrationReply(
+        engine.id,
+        int(hub.heart_period * 1000),
+        hub.connection_info,
+        client_info=hub.client_info,
+        patience=hub.patience,
+    )
 
 
 def _unregister(hub: Hub, message: Message, reply: Reply) -> None:
@@ -96,6 +114,8 @@ def _unregister(hub: Hub, message: Message, reply: Reply) -> None:
         engine = hub.registry.by_id(request.id)
     if engine is not None:
         hub.engine_gone(engine, request.reason)
+    elif request.uuid is not None:
+        hub.engine_dead(request.uuid)
 
 
 def _queue_status(hub: Hub, message: Message, reply: Reply) -> None:

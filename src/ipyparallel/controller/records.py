@@ -15,8 +15,9 @@ from typing import Any
 from ..error import EngineError, describe_exception, engine_died, may_have_died
 from ..protocol.session import Message, utc_date
 from ..util.dates import utcnow
-from .databases.base import NoData, TaskDatabase
+from .databases.base import TaskDatabase
 from .databases.nodb import NoDB
+from .databases.record import CulledRecord, NoData, UnknownRecord
 from .journal import Ended, EngineDied, Journal, MaybeDied, NoJournal, Sent
 from .lazy_records import RequestRecord
 from .record_output import OutputRecorder
@@ -134,8 +135,10 @@ class Records:
     def _end_earlier(self, msg_id: str, reply: Mapping[str, Any]) -> None:
         try:
             self.database.update_record(msg_id, reply)
-        except KeyError:
+        except UnknownRecord:
             self.database.add_record(msg_id, reply)
+        except CulledRecord:
+            pass  # it had ended, and its result came twice
 
     def _ended_by(self, event: EngineDied) -> list[Ended]:
         uuid = event.engine_uuid
@@ -212,7 +215,13 @@ class Records:
                 waiter.ended.append(msg_id)
                 told[id(waiter)] = waiter
         for waiter in told.values():
-            news, waiter.ended = waiter.ended, []
+            # what the tasks have printed takes another way, and is near
+            self._loop.call_later(_DELAY, self._tell_news, waiter)
+
+    def _tell_news(self, waiter: Waiter) -> None:
+        self.read()
+        news, waiter.ended = waiter.ended, []
+        if news:
             waiter.tell(news)
 
     def _try(self, call: Callable[..., object], *args: Any) -> None:

@@ -29,6 +29,10 @@ class Engine:
     ready: bool = False
     #: How much it has of what tasks may ask for, by name.
     resources: dict[str, float] = field(default_factory=dict)
+    #: Whether it was registered before, and has come back.
+    returning: bool = False
+    #: The balanced tasks that it held then, as they were sent.
+    balanced: list[str] = field(default_factory=list)
     #: Versions of Python and of key packages, by name; empty if it tells none.
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -42,9 +46,10 @@ class Registry:
 
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
-        self._next_id = 0
         #: Ids of the engines that went last, by uuid.
         self._former: dict[str, int] = {}
+        #: The first id that was never given by count.
+        self.next_id = 0
 
     def __contains__(self, uuid: object) -> bool:
         return uuid in self._engines
@@ -106,10 +111,10 @@ class Registry:
             raise RegistrationError(str(e)) from None
         taken = {e.id for e in self._engines.values()}
         if requested is None or requested < 0 or requested in taken:
-            while self._next_id in taken:
-                self._next_id += 1
-            requested = self._next_id
-            self._next_id += 1
+            while self.next_id in taken:
+                self.next_id += 1
+            requested = self.next_id
+            self.next_id += 1
         engine = self._engines[uuid] = Engine(
             requested, uuid, native, resources=known, versions=dict(versions or {})
         )

@@ -18,12 +18,14 @@ import msgspec
 import zmq
 
 from ..error import EngineError, describe_exception
-from ..protocol.messages import COMM_MESSAGES, UNREADABLE
+from ..protocol.holding import HoldingReply, HoldingRequest
+from ..protocol.messages import COMM_MESSAGES, EMPTY, UNREADABLE, decode_header
 from ..protocol.session import Message, Session
 from ..transport.sockets import HUB, send_if_there
 from . import link
 from .agents import Agents, Handed
-from .direct_queues import DirectQueues
+from .direct_queues import Asked, DirectQueues
+from .held_requests import HeldRequests
 from .journal import Journal
 from .serving import ServingThread
 
@@ -38,6 +40,13 @@ _ONLY_AGENTS = ("replace_request",)
 
 #: Requests that are tasks.
 _TASKS = ("apply_request", "execute_request")
+
+#: Why a request that was on its way, or its reply, is lost.
+_NEVER_CAME = "the connection to it broke while the request was on its way"
+_REPLY_LOST = (
+    "it has done what was asked, and the result was lost: the connection broke while it was on its"
+    " way, and it was too large, or there were too many, to be kept"
+)
 
 _AGENT_DIED = {
     "signal_request": "the agent of engine {uuid} died before it said whether the signal arrived;"
@@ -98,6 +107,7 @@ class RequestRelay:
         self._queues = DirectQueues()
         self._agents = Agents()
         self._handed = Handed()
+        self._held = HeldRequests()
         # the hub is last: it asks how much there is to do, after all that has passed
         served = ((clients, self._on_client), (engines, self._on_engine), (hub, self._on_hub))
         self._thread = ServingThread(f"{channel} relay", served, log=log, on_failure=on_failure)
@@ -124,11 +134,23 @@ class RequestRelay:
             return
         if msg_type in _TASKS:
             self._journal.submitted("mux", message, frames, uuid)
-        sent = (heard and msg_type in _INSTEAD) or self._send(engine, [client, *rest])
-        if not sent:
-            self._refuse(message, f"engine {uuid} cannot be reached")
+        if not (heard and msg_type in _INSTEAD):
+            self._pass_on(uuid, message, [client, *rest])
         elif msg_type not in COMM_MESSAGES:
-            self._queues.requested(uuid, message.header.msg_id)
+            self._note(uuid, message)
+
+    def _pass_on(self, uuid: str, message: Message, frames: list[Any]) -> None:
+        """Send a request to its engine, now or when it can be reached again."""
+        if self._held.holds_for(uuid) or not self._send(uuid.encode(), frames):
+            if self._held.add(uuid, message, frames):
+                # the hub knows whether there is hope
+                self._tell(link.EngineUnreachable(uuid))
+        elif message.header.msg_type not in COMM_MESSAGES:
+            self._note(uuid, message)
+
+    def _note(self, uuid: str, message: Message) -> None:
+        asked = Asked(message.idents[0], message.header_frame)
+        self._queues.requested(uuid, message.header.msg_id, asked)
 
     def _to_agent(self, uuid: str, message: Message, frames: list[Any]) -> bool:
         """Pass a request on to who stands for the engine; False if nobody does."""
@@ -154,6 +176,9 @@ class RequestRelay:
             return
         if message.header.msg_type == "agent_ready":
             self._on_agent(message)
+            return
+        if message.header.msg_type == "holding_reply":
+            self._on_holding(message)
             return
         if len(message.idents) == 3 and self._agents.knows(message.idents[0]):
             # from an agent in the name of an engine
@@ -186,16 +211,67 @@ class RequestRelay:
 
     def _on_hub(self, frames: list[Any]) -> None:
         match link.decode_for_relay(frames[0]):
+            case link.EngineAway(uuid):
+                self._held.away(uuid)
+            case link.EngineBack(uuid):
+                self._held.back(uuid)
+                self._release(uuid)
+            case link.EngineUnknown(uuid):
+                self._give_up(uuid, f"engine {uuid} cannot be reached")
+            case link.Greet(uuid):
+                self._greet(uuid)
             case link.EngineLeft(uuid, reason, engine_id):
                 self._journal.engine_died(self._queues.forget(uuid), uuid, engine_id, reason)
                 self._agents.forget(uuid)
                 why = f"engine {uuid} is gone" + (f": {reason}" if reason else "")
                 for request in self._handed.forget(uuid):
                     self._refuse(request, why)
+                self._give_up(uuid, why)
             case link.LoadRequest(number):
-                self._hub.send(link.encode(link.Load(number, self._queues.summary())))
-            case link.Stop():
+                self._tell(link.Load(number, self._queues.summary()))
+            case link.Stop(engines):
+                for uuid in engines:
+                    self._send(uuid.encode(), [HUB, *self._session.message("controller_stopping")])
                 self._thread.stop()
+
+    def _tell(self, message: link.ToHub) -> None:
+        self._hub.send(link.encode(message))
+
+    # ---- engines that were out of reach
+
+    def _release(self, uuid: str) -> None:
+        """Send what was held for an engine, if it can be reached."""
+        for held in self._held.take(uuid):
+            self._pass_on(uuid, *held)
+
+    def _give_up(self, uuid: str, why: str) -> None:
+        """Refuse what was held for an engine."""
+        self._held.back(uuid)
+        for held in self._held.take(uuid):
+            self._refuse(held.message, why)
+
+    def _greet(self, uuid: str) -> None:
+        """Ask an engine what it holds, if it can be reached; then send it what was held for it."""
+        known = HoldingRequest(self._queues.pending(uuid))
+        request = self._session.message("holding_request", known)
+        if self._send(uuid.encode(), [HUB, *request]):
+            self._queues.returned(uuid)
+            self._tell(link.EngineReached(uuid))
+            self._release(uuid)
+
+    def _on_holding(self, message: Message) -> None:
+        """An engine has answered that, after all that it had to answer before."""
+        uuid = _text(message.idents[0])
+        try:
+            reply: HoldingReply = message.read_content(HoldingReply)
+        except ValueError as e:
+            self._log.warning("Dropped a message on the %s channel: %s", self._channel, e)
+            return
+        for msg_ids, why in ((reply.missing, _NEVER_CAME), (reply.lost, _REPLY_LOST)):
+            for msg_id in msg_ids:
+                asked = self._queues.withdraw(uuid, msg_id)
+                if asked is not None:
+                    self._refuse(_request(asked, uuid), f"engine {uuid}: {why}")
 
     def _read(self, frames: list[Any]) -> Message | None:
         """The message, if it is one of ours; else one line in the log."""
@@ -222,7 +298,9 @@ class RequestRelay:
 
     def _refuse(self, request: Message, why: str) -> None:
         """Tell a client that the engine it asked does not answer."""
-        self._log.warning("Refused a %s: %s", request.header.msg_type, why)
+        # what the hub asks of an engine that may not be there is no news
+        level = logging.DEBUG if request.idents[0] == HUB else logging.WARNING
+        self._log.log(level, "Refused a %s: %s", request.header.msg_type, why)
         if request.header.msg_type in COMM_MESSAGES:
             return  # they have no reply
         reply = self._session.message(
@@ -235,6 +313,13 @@ class RequestRelay:
         if request.header.msg_type in _TASKS:
             uuid = _text(request.idents[1])
             self._journal.ended(request.header.msg_id, uuid, reply, delivered)
+
+
+def _request(asked: Asked, uuid: str) -> Message:
+    """A request that was passed on, as far as it is needed to answer it."""
+    frame = asked.header_frame
+    idents = [asked.client, uuid.encode()]
+    return Message(idents, decode_header(frame), frame, EMPTY, EMPTY, EMPTY, [])
 
 
 def _text(identity: bytes) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import zmq
 
 from ..error import describe_exception
+from ..protocol.holding import HoldingReply, HoldingRequest
 from ..protocol.messages import (
     UNREADABLE,
     CancelReply,
@@ -37,7 +38,7 @@ from ..scheduling.commands import (
 )
 from ..scheduling.machine import TaskMachine, Verdict
 from ..scheduling.state import Job
-from ..transport.sockets import send_if_there
+from ..transport.sockets import HUB, send_if_there
 from . import link
 from .journal import Journal
 from .resubmission import RESUBMITTER
@@ -45,7 +46,7 @@ from .serving import ServingThread, drain
 from .submissions import Submission, SubmissionReader, Unacceptable
 
 #: What engines say to the scheduler itself.
-_REPORTS = ("engine_ready", "engine_waiting")
+_REPORTS = ("engine_ready", "engine_waiting", "holding_reply")
 
 
 class SchedulerLoop:
@@ -90,6 +91,10 @@ class SchedulerLoop:
         self._hub = hub
         self._log = log
         self._submissions = SubmissionReader()
+        #: What clients have sent while engines of an earlier run may come back; else None.
+        self._early: list[list[Any]] | None = None
+        #: Meanwhile, replies to tasks that are not known; their clients may submit them again.
+        self._early_replies: dict[str, list[Any]] = {}
         # The hub comes first: a client may know of an engine only after the hub said so here, and
         # its task must not come before. Then replies, which free engines.
         served = (
@@ -149,8 +154,20 @@ class SchedulerLoop:
     def _on_hub(self, frames: list[Any]) -> None:
         now = time.monotonic()
         match link.decode_for_scheduler(frames[0]):
-            case link.EngineJoined(uuid, engine_id, resources):
-                self._machine.engine_joined(uuid, engine_id, now, resources)
+            case link.EngineJoined(uuid, engine_id, resources, holding):
+                self._machine.engine_joined(uuid, engine_id, now, resources, holding)
+            case link.EngineAway(uuid):
+                self._machine.engine_away(uuid)
+            case link.EngineBack(uuid):
+                self._machine.engine_back(uuid, now)
+            case link.Greet(uuid):
+                self._greet(uuid, now)
+            case link.ErrandsLost(uuid):
+                self._machine.errands_lost(uuid)
+            case link.Restoring():
+                self._early = []
+            case link.Restored(tasks):
+                self._begin(tasks)
             case link.EngineLeft(uuid, reason):
                 # what it sent before it died may be here already
                 while drain(self._engines, self._handle_engine):
@@ -167,7 +184,26 @@ class SchedulerLoop:
             case link.Stop():
                 self._thread.stop()
 
+    def _greet(self, uuid: str, now: float) -> None:
+        """Ask an engine what it holds; it need not be one that takes tasks already."""
+        request = self._session.message(
+            "holding_request", HoldingRequest(self._machine.sendings(uuid))
+        )
+        if send_if_there(self._engines, [uuid.encode(), HUB, *request]):
+            self._machine.engine_reached(uuid, now)
+            self._tell(link.EngineReached(uuid))
+
+    def _begin(self, restored: list[list[bytes]]) -> None:
+        """Take in what waited: first what the records of the earlier run have."""
+        early, self._early = self._early or [], None
+        for frames in (*restored, *early):
+            self._on_client(frames)
+        self._early_replies.clear()
+
     def _on_client(self, frames: list[Any]) -> None:
+        if self._early is not None:
+            self._early.append(frames)
+            return
         try:
             message = self._session.parse(frames)
         except UNREADABLE as e:
@@ -184,16 +220,31 @@ class SchedulerLoop:
             if header.msg_type != "apply_request":
                 # an engine might never answer, and would count as busy for ever
                 raise Unacceptable(f"a balanced task is an apply_request, not {header.msg_type!r}")
-            if header.msg_id in self._machine.jobs:
-                self._log.warning("Dropped a task: %s is the id of another", header.msg_id)
-                return
-            self._journal.submitted("task", message, frames)
+            known = self._machine.jobs.get(header.msg_id)
+            if known is None or known.adopted:
+                self._journal.submitted("task", message, frames)
             job = self._submissions.read(message, frames)
+            if known is not None:
+                self._submitted_again(known, job)
+                return
+            if reply := self._early_replies.pop(header.msg_id, None):
+                self._deliver(Deliver(job, reply))
+                return
         except Unacceptable as e:
             self._log.warning("Refused a task: %s", e)
             self._fail(Fail(self._submissions.refused(message, frames), e))
         else:
             self._machine.submitted(job, time.monotonic())
+
+    def _submitted_again(self, known: Job, job: Job) -> None:
+        """A client submits what there is already."""
+        if known.adopted:
+            self._machine.claimed(job, time.monotonic())
+        elif known.payload.header_frame == job.payload.header_frame:
+            # it lost the controller meanwhile, and cannot know what became of the task
+            known.payload = job.payload
+        else:
+            self._log.warning("Dropped a task: %s is the id of another", job.msg_id)
 
     def _on_cancel(self, message: Message) -> None:
         try:
@@ -225,7 +276,9 @@ class SchedulerLoop:
             return
         seconds = metadata.elapsed if isinstance(metadata.elapsed, float) else -1.0
         now = time.monotonic()
-        if metadata.status == "ok":
+        if parent.msg_id not in self._machine.jobs:
+            self._unclaimed(uuid, parent.msg_id, frames)
+        elif metadata.status == "ok":
             self._machine.finished(uuid, parent.msg_id, seconds, frames, now)
         else:
             verdict = _verdict(metadata)
@@ -238,11 +291,40 @@ class SchedulerLoop:
         if msg_type == "engine_ready":
             self._tell(link.EngineReached(uuid))
             return
+        if msg_type == "holding_reply":
+            self._on_holding(uuid, message.read_content(HoldingReply))
+            return
         report: EngineWaiting = message.read_content(EngineWaiting)
         if report.waiting:
             self._machine.paused(uuid, report.msg_id, time.monotonic())
         else:
             self._machine.resumed(uuid, report.msg_id)
+
+    def _on_holding(self, uuid: str, reply: HoldingReply) -> None:
+        """What is left on an engine, whose connection may have broken. Its replies came before."""
+        now = time.monotonic()
+        if reply.missing or reply.lost:
+            self._log.info(
+                "Lost on the way to or from engine %s: %d tasks, %d results",
+                uuid,
+                len(reply.missing),
+                len(reply.lost),
+            )
+        self._machine.holds(uuid, reply.holding, now)
+        self._machine.results_lost(uuid, reply.lost, now)
+        self._machine.never_came(uuid, reply.missing, now)
+
+    def _unclaimed(self, uuid: str, msg_id: str, frames: list[Any]) -> None:
+        """An engine has answered what is not known here (any more).
+
+        The task was failed, since the engine had been given up, or had ended, and its reply was
+        sent again, or it was submitted to a controller of which this one is the successor. Its
+        client knows which.
+        """
+        if self._early is not None:
+            self._early_replies[msg_id] = frames
+        _, client, *rest = frames
+        self._send_result([client, uuid.encode(), *rest], msg_id, uuid)
 
     # ---- commands
 
@@ -259,7 +341,7 @@ class SchedulerLoop:
         if send_if_there(self._engines, [uuid.encode(), *frames]):
             self._journal.sent(command.job.msg_id, uuid)
         else:
-            # the hub will tell everyone, here too
+            # the hub will see to it that it is reached again, or tell everyone that it is gone
             self._log.info("Engine %d cannot be reached", command.engine.id)
             self._tell(link.EngineUnreachable(uuid))
             self._machine.not_sent(uuid, command.job.msg_id, time.monotonic())
@@ -283,10 +365,12 @@ class SchedulerLoop:
         return [*message.idents, *again]
 
     def _deliver(self, command: Deliver) -> None:
-        submission: Submission = command.job.payload
-        uuid, _, *rest = command.reply
-        frames = [submission.client, uuid, *rest]
-        self._send_result(submission, frames, command.job.msg_id, uuid.decode())
+        submission: Submission | None = command.job.payload
+        uuid, client, *rest = command.reply
+        if submission is not None:
+            # it may have connected anew since the task was sent
+            client = submission.client
+        self._send_result([client, uuid, *rest], command.job.msg_id, uuid.decode())
 
     def _fail(self, command: Fail) -> None:
         engine = command.engine.uuid if command.engine is not None else ""
@@ -296,19 +380,20 @@ class SchedulerLoop:
         self._end(command.job, "aborted", {"status": "aborted"})
 
     def _end(self, job: Job, status: str, content: Any, engine: str = "") -> None:
-        submission: Submission = job.payload
+        submission: Submission | None = job.payload
+        if submission is None:
+            return  # nobody has claimed it
         header = self._session.header(submission.msg_type.replace("_request", "_reply"))
         metadata = {"status": status, "engine": engine, "date": utc_date(), "output_count": 0}
         frames = self._session.frame(
             header, content, parent=submission.header_frame, metadata=metadata
         )
-        self._send_result(submission, [submission.client, *frames], job.msg_id, engine)
+        self._send_result([submission.client, *frames], job.msg_id, engine)
 
-    def _send_result(
-        self, submission: Submission, frames: list[Any], msg_id: str, engine: str
-    ) -> None:
+    def _send_result(self, frames: list[Any], msg_id: str, engine: str) -> None:
+        """Send a reply to the client that it names first."""
         delivered = send_if_there(self._clients, frames)
-        self._journal.ended(msg_id, engine, frames, delivered and submission.client != RESUBMITTER)
+        self._journal.ended(msg_id, engine, frames, delivered and frames[0] != RESUBMITTER)
 
     def _answer(self, command: Answer) -> None:
         self._reply(command.request, "cancel_reply", CancelReply(command.outcomes))

@@ -16,7 +16,10 @@ class HeartMonitor(Configurable):
 
     period = Integer(3000, min=1, help="Milliseconds between pings.").tag(config=True)
     max_heartmonitor_misses = Integer(
-        10, min=0, help="Pings in a row that an engine may leave unanswered."
+        30,
+        min=0,
+        help="Pings in a row that an engine may leave unanswered, before it counts as gone. After"
+        " three of them it gets no new tasks until it is heard again.",
     ).tag(config=True)
 
 

@@ -18,6 +18,9 @@ does not know of agents: there an engine's own control thread serves signals, as
 It is asked to replace engines, too: it kills them, and the supervisor finds the order to start
 others; see `orders`.
 
+When its connection to the controller broke, it says all this again, and which engines died last,
+since it cannot know what has arrived.
+
 It ends with the supervisor. If that was killed, the agent first sees to the engines.
 """
 
@@ -28,6 +31,7 @@ import math
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -40,7 +44,7 @@ from ..protocol.connection import EngineInfo
 from ..protocol.messages import UNREADABLE, UnregistrationRequest
 from ..protocol.session import Message, Session, new_id
 from ..transport.addresses import reachable
-from ..transport.liveness import refused
+from ..transport.liveness import refused, watch_connections
 from ..transport.sockets import HUB, new_socket, receive, send
 from .control import STOP_GRACE
 from .deaths import with_last_lines
@@ -60,6 +64,9 @@ _LOOK = 0.05
 
 #: Milliseconds that the last messages have to leave when the agent ends.
 _LINGER = 3000
+
+#: Deaths of which the hub is told once more when a connection broke.
+_KEPT_DEATHS = 100
 
 #: Signals that may reach all processes of a terminal, a job or a container. The agent goes on: it
 #: has to tell of the deaths that they cause.
@@ -135,10 +142,15 @@ class Agent:
         self._registration_url = f"{interface}:{info.registration}"
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._registration = new_socket(self._context, zmq.DEALER, linger=_LINGER)
+        self._connections = [watch_connections(self._registration)]
         self._registration.connect(self._registration_url)
         identity = f"agent-{new_id()}".encode()
         self._control = new_socket(self._context, zmq.DEALER, identity=identity, linger=_LINGER)
+        self._connections.append(watch_connections(self._control))
         self._control.connect(f"{interface}:{info.control}")
+        #: How many connections there have been.
+        self._connected = 0
+        self._deaths: deque[Died] = deque(maxlen=_KEPT_DEATHS)
         self._take([*engines, *deaths])
 
     def run(self) -> None:
@@ -146,10 +158,13 @@ class Agent:
         poller = zmq.Poller()
         poller.register(self._pipe, zmq.POLLIN)
         poller.register(self._control, zmq.POLLIN)
+        for monitor in self._connections:
+            poller.register(monitor, zmq.POLLIN)
         while True:
             # the pipe first: a signal must not find an engine that is known to be dead
             if self._pipe in dict(poller.poll(self._patience())) and not self._read_pipe():
                 break
+            self._look_for_connections()
             self._serve()
             self._kill_overdue()
         self._see_to_orphans()
@@ -172,11 +187,28 @@ class Agent:
                 continue
             if isinstance(message, Died):
                 self._report(message)
+                self._deaths.append(message)
             if engine := self._engines.pop(message.uuid, None):
                 engine.close()
             self._overdue.pop(message.uuid, None)
+        self._announce()
+
+    def _announce(self) -> None:
         content = {"engines": list(self._engines)}
         send(self._control, [HUB, *self._session.message("agent_ready", content)])
+
+    def _look_for_connections(self) -> None:
+        """Say everything again if there is a connection in the place of one that broke."""
+        came = 0
+        for monitor in self._connections:
+            while monitor.poll(0):
+                monitor.recv_multipart()
+                came += 1
+        self._connected += came
+        if came and self._connected > len(self._connections):
+            for death in self._deaths:
+                self._report(death)
+            self._announce()
 
     def _report(self, death: Died) -> None:
         reason = death.reason
@@ -301,7 +333,7 @@ class Agent:
     def _close(self) -> None:
         if refused(self._registration_url):
             self._context.destroy(linger=0)
-        for socket in (self._registration, self._control):
+        for socket in (*self._connections, self._registration, self._control):
             socket.close()
         # waits until the last messages have left
         self._context.term()

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,13 +21,29 @@ from ..protocol.messages import UNREADABLE, CancelRequest
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.liveness import Patience, is_connected, refused
+from ..transport.sockets import HUB
+from . import holdings
+from .kept_replies import KeptReplies
 from .signals import parse_signal
 
 #: Seconds between looks for a controller that was lost.
 _LOOK = 0.25
 
+#: Seconds that an engine waits for a controller that will not come back: whose process is gone, or
+#: of which the network says nothing. The latter are more than that waits for the engine, which may
+#: come back all the same.
+_REFUSED_FOR = 1.0
+_SILENT_FOR = 120.0
+
+#: Seconds between a new connection and the news of it.
+_SETTLED = 0.1
+
 #: Seconds that user code which is running when the engine is told to stop has to end.
 STOP_GRACE = 1.0
+
+
+#: What has no reply, or another one.
+_UNANSWERED = ("controller_stopping", "holding_request")
 
 
 class Main(Protocol):
@@ -56,6 +72,9 @@ class Main(Protocol):
     def stop(self, reason: str) -> None:
         """End the engine."""
 
+    def come_back(self) -> None:
+        """Register again."""
+
     def report_end(self, reason: str) -> None:
         """Tell the hub, not through the main thread, that the engine ends."""
 
@@ -68,6 +87,8 @@ class Request:
     content: dict[str, Any]
     _channel: Channel
     _session: Session
+    _kept: KeptReplies
+    _unanswered: dict[str, None]
 
     def reply(self, content: Any) -> None:
         """Answer it."""
@@ -77,7 +98,11 @@ class Request:
             parent=self.message.header_frame,
             metadata={"engine": self._session.session_id, "status": content["status"]},
         )
-        self._channel.send([*self.message.idents, *frames])
+        frames = [*self.message.idents, *frames]
+        msg_id = self.message.header.msg_id
+        self._unanswered.pop(msg_id, None)
+        self._kept.keep(msg_id, frames)
+        self._channel.send(frames)
 
 
 def _ids(msg_ids: Any) -> list[str]:
@@ -98,8 +123,12 @@ class ControlThread:
         The control DEALER.
     monitor : zmq.Socket
         Tells about the connection to the controller; see `liveness.watch`.
+    connections : sequence of zmq.Socket
+        Tell of connections on the channels where requests come; see `liveness.watch_connections`.
     controller : str
         Address of the controller's registration channel.
+    patience : float
+        Seconds that the controller may take to come back; 0: when it is gone, it is gone.
     lifeline : int or None
         A descriptor that becomes readable when the supervisor dies.
     """
@@ -110,8 +139,10 @@ class ControlThread:
         session: Session,
         socket: zmq.Socket[bytes],
         monitor: zmq.Socket[bytes],
+        connections: Sequence[zmq.Socket[bytes]] = (),
         *,
         controller: str,
+        patience: float = 0.0,
         lifeline: int | None,
         log: logging.Logger,
     ) -> None:
@@ -123,18 +154,29 @@ class ControlThread:
         self._lifeline = lifeline
         self._log = log
         self._patience = Patience()
+        self.be_patient(patience)
+        self._connections = connections
+        self._hello: asyncio.TimerHandle | None = None
         #: The controller's first.
         self._channels: list[Channel] = []
-        self._loop = asyncio.new_event_loop()
+        self._watched: list[Channel] = []
+        self._kept = KeptReplies()
+        #: Ids of requests that have come.
+        self._unanswered: dict[str, None] = {}
+        #: The control thread's.
+        self.loop = self._loop = asyncio.new_event_loop()
         self._main_thread = threading.main_thread()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
         self._handlers: dict[str, Callable[[Request], None]] = {
             "abort_request": self._abort,
             "cancel_request": self._cancel,
             "clear_request": self._clear,
+            "controller_stopping": self._controller_stops,
+            "holding_request": self._tell_holdings,
             "interrupt_request": self._interrupt,
             "kernel_info_request": self._kernel_info,
             "recall_request": self._recall,
+            "return_request": self._come_back,
             "shutdown_request": self._shutdown,
             "signal_request": self._signal,
         }
@@ -162,6 +204,7 @@ class ControlThread:
         asyncio.set_event_loop(self._loop)
         self._listen(self._socket)
         monitor = Channel(self._monitor, self._on_monitor, self._loop)
+        self._watch_connections()
         if self._lifeline is not None:
             self._loop.add_reader(self._lifeline, self._on_supervisor_gone)
         try:
@@ -169,7 +212,8 @@ class ControlThread:
         finally:
             for channel in self._channels:
                 channel.close()
-            monitor.close()
+            for channel in (monitor, *self._watched):
+                channel.close()
             self._loop.close()
 
     # ---- requests
@@ -191,7 +235,9 @@ class ControlThread:
         except UNREADABLE as e:
             self._log.warning("Dropped a message on the control channel: %s", e)
             return
-        request = Request(message, content, channel, self._session)
+        request = Request(message, content, channel, self._session, self._kept, self._unanswered)
+        if message.header.msg_type not in _UNANSWERED:
+            self._unanswered[message.header.msg_id] = None
         handler = self._handlers.get(message.header.msg_type)
         try:
             if handler is None:
@@ -253,6 +299,56 @@ class ControlThread:
     def _shutdown(self, request: Request) -> None:
         request.reply({"status": "ok", "restart": bool(request.content.get("restart"))})
         self._stop("it was shut down")
+
+    # ---- connections that broke
+
+    def _watch_connections(self) -> None:
+        for monitor in self._connections:
+            known: list[bool] = []
+
+            def on_connected(_: list[Any], known: list[bool] = known) -> None:
+                if known:
+                    self._reconnected()
+                known[:] = [True]
+
+            self._watched.append(Channel(monitor, on_connected, self._loop))
+
+    def _reconnected(self) -> None:
+        """There is another connection: what was on its way in the one before is lost.
+
+        Told a little later, once for all that broke at a time. By then the controller knows, too,
+        that what it sends takes the new one.
+        """
+        if self._hello is None:
+            self._hello = self._loop.call_later(_SETTLED, self._say_hello)
+
+    def _say_hello(self) -> None:
+        self._hello = None
+        self._channels[0].send([HUB, *self._session.message("engine_reconnected")])
+
+    def _tell_holdings(self, request: Request) -> None:
+        """See `holdings`."""
+        holdings.answer(
+            request.message,
+            self._session,
+            self._channels[0].send,
+            held=list(self._unanswered),
+            kept=self._kept,
+            has_begun=lambda name: False,
+        )
+
+    def _come_back(self, request: Request) -> None:
+        request.reply({"status": "ok"})
+        self._main.come_back()
+
+    def be_patient(self, patience: float) -> None:
+        """The controller may take so many seconds to come back; 0: it will not."""
+        self._patience.refused_for = patience or _REFUSED_FOR
+        self._patience.silent_for = patience or _SILENT_FOR
+
+    def _controller_stops(self, request: Request) -> None:
+        """It will not come back."""
+        self.be_patient(0.0)
 
     # ---- the end
 

@@ -43,6 +43,7 @@ from .output import KernelSession
 from .redirect import redirect_output
 from .report import report_death
 from .requests import Requests
+from .returning import Return
 from .stopping import EngineStopping
 from .wiring import EngineSockets, connect, wait_readable
 
@@ -119,6 +120,7 @@ class Engine:
         self._interface = reachable(info.interface, info.location)
         self._session = self._new_session()
         self._stop_reason: str | None = None
+        self._patience = 0.0
 
     def _new_session(self) -> Session:
         return Session(
@@ -143,20 +145,8 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         sockets = connect(self._info, self._interface, self._uuid)
-        send(
-            sockets.registration,
-            self._session.message(
-                "registration_request",
-                RegistrationRequest(
-                    self._uuid,
-                    self._requested_id,
-                    reports_ready=True,
-                    resources=self._resources,
-                    replaces=self._replaces,
-                    versions=own_versions(),
-                ),
-            ),
-        )
+        request = self._registration(self._requested_id, replaces=self._replaces)
+        send(sockets.registration, self._session.message("registration_request", request))
         # while the controller answers
         kernel = self._make_kernel()
         await self._registered(sockets, kernel)
@@ -171,14 +161,29 @@ class Engine:
         kernel.on_exit = partial(self.stop, "its code called exit()")
         kernel.is_cancelled = self._requests.ledger.top_is_cancelled
         kernel.runs_for_front_end = lambda: self._requests.runs_for_front_end
+        if self.client_info:
+            self._requests.keep_replies()
         self._requests.listen(direct=sockets.direct, tasks=sockets.tasks)
         control = ControlThread(
             self,
             self._new_session(),
             sockets.control,
             sockets.monitor,
+            # a published controller would not know what to do with the news
+            sockets.connections if self.client_info else (),
             controller=self._url(self._info.registration),
+            patience=self._patience,
             lifeline=self._lifeline,
+            log=self._log,
+        )
+        self._control = control
+        self._return = Return(
+            sockets.context,
+            self._new_session(),
+            self._url(self._info.registration),
+            request=self._return_request,
+            returned=self._returned,
+            loop=control.loop,
             log=self._log,
         )
         self._kernel_ports = KernelPorts(
@@ -208,6 +213,10 @@ class Engine:
             self._say_goodbye(sockets)
             heart.stop()
             control.close()
+            self._return.close()
+            if not self.client_info:
+                for monitor in sockets.connections:
+                    monitor.close()
             self._requests.close()
             self._kernel_ports.close()
             for stream in kernel.streams:
@@ -224,6 +233,16 @@ class Engine:
         return f"{self._interface}:{port}"
 
     # ---- beginning and end
+
+    def _registration(self, engine_id: int | None, **more: Any) -> RegistrationRequest:
+        return RegistrationRequest(
+            self._uuid,
+            engine_id,
+            reports_ready=True,
+            resources=self._resources,
+            versions=own_versions(),
+            **more,
+        )
 
     def _make_kernel(self) -> IPythonParallelKernel:
         session = KernelSession(self._session, output_limit=self._output_limit)
@@ -256,6 +275,7 @@ class Engine:
                 f" is it running, and is the connection file up to date?"
             ) from None
         self.id = reply.id
+        self._patience = reply.patience
         if reply.client_info:
             self.client_info = {**reply.client_info, "key": self._info.key}
         kernel.set_engine_id(reply.id)
@@ -307,6 +327,32 @@ class Engine:
         self._requests.tasks.send(ready)
         control.send([HUB, *self._session.message("engine_ready")])
         self._log.info("Engine %d is ready", self.id)
+
+    # ---- coming back; in the control thread
+
+    def come_back(self) -> None:
+        """The controller does not know this engine, and asks for its registration."""
+        self._return.begin()
+
+    def _return_request(self) -> RegistrationRequest:
+        direct, balanced = self._requests.held()
+        return self._registration(
+            self.id, returning=True, holding=[*direct, *balanced], balanced=balanced
+        )
+
+    def _returned(self, reply: RegistrationReply) -> None:
+        if reply.id != self.id:
+            self._log.warning("Engine %d is back, and is engine %d now", self.id, reply.id)
+            self.id = reply.id
+            self._kernel.set_engine_id(reply.id)
+            if self._on_registered is not None:
+                self._on_registered(reply.id)
+        else:
+            self._log.info("Engine %d is back", self.id)
+        self._control.be_patient(reply.patience)
+        self._requests.between(self._requests.returned)
+
+    # ---- the end
 
     def _say_goodbye(self, sockets: EngineSockets) -> None:
         request = UnregistrationRequest(self.id, self._uuid, self._stop_reason or "")

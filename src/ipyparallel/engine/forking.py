@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 #: Signals that the supervisor handles, and its children must not handle in its way.
-_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
+_HANDLED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGALRM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGURG,
+)
 
 Handler = Any  # as `signal.signal` takes it: a function of a number and a frame, or SIG_IGN
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..protocol.messages import COMM_MESSAGES
 from ..protocol.session import Message
-from ..transport.channel import Channel
 from .forked import exit_if_forked
 
 
 class ReplyStream:
-    """A channel as IPython's machinery expects one: something that sends multipart messages."""
+    """What IPython's machinery expects a channel to be: something that sends multipart messages.
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    Parameters
+    ----------
+    send : callable
+        Sends the frames of a message.
+    """
+
+    def __init__(self, send: Callable[[list[Any]], None]) -> None:
+        self._send = send
 
     def send_multipart(self, frames: list[Any], **_: Any) -> None:
         """Send a message."""
         exit_if_forked()
-        self._channel.send(frames)
+        self._send(frames)
 
 
 def as_dict(message: Message) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Ledger:
     def __init__(self) -> None:
         #: The requests that run: each waits for those behind it, but the last.
         self._running: list[str] = []
+        #: Those of them that the scheduler has sent.
+        self._balanced: set[str] = set()
         #: Those of them that are to be interrupted.
         self.cancelled: set[str] = set()
         #: When a signal was sent that the handler has not seen yet; else 0.
@@ -83,11 +85,14 @@ class Ledger:
             if self.cancelled:  # one may have ended while it was marked
                 self.cancelled.intersection_update(self._running)
             self._running.append(name)
+            if balanced:
+                self._balanced.add(name)
             return Turn.RUN
 
     def end(self) -> None:
         """The request on top has ended."""
         msg_id = self._running.pop()
+        self._balanced.discard(msg_id)
         if self.cancelled:
             self.cancelled.discard(msg_id)
 
@@ -113,6 +118,24 @@ class Ledger:
         return sent
 
     # ---- any thread
+
+    def running(self, balanced: bool) -> list[str]:
+        """The requests that run, one on top of the other; those of the scheduler, or the others."""
+        return [name for name in list(self._running) if (name in self._balanced) is balanced]
+
+    def is_taken_back(self, name: str) -> bool:
+        """Whether a balanced task that has not begun will not begin."""
+        return name in self._taken_back
+
+    def begun(self) -> set[str]:
+        """The requests that have begun, and maybe ended; not those long ago."""
+        with self._lock:
+            return set(self._begun)
+
+    def has_begun(self, name: str) -> bool:
+        """Whether a request has begun, and maybe ended; not known of those long ago."""
+        with self._lock:
+            return name in self._begun
 
     def cancel(
         self,

@@ -187,10 +187,8 @@ class Killings:
             return f"out of memory (it had used up to {format_bytes(peak)}{allowed})"
         left, total = _memory()
         if was_short(peak, left, total):
-            used, there_is = format_bytes(peak), format_bytes(total)
-            return (
-                f"maybe out of memory (it had used up to {used}, and little was left of {there_is})"
-            )
+            used, all_there_is = format_bytes(peak), format_bytes(total)
+            return f"maybe out of memory (it had used up to {used} of {all_there_is})"
         return ""
 
     def _take_count(self) -> bool:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import zmq
@@ -26,9 +27,11 @@ from ..protocol.messages import (
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.sockets import receive
+from . import holdings
 from .apply import ApplyRunner
 from .forked import exit_if_forked
 from .jupyter import ReplyStream, as_dict
+from .kept_replies import KeptReplies
 from .kernel import IPythonParallelKernel
 from .ledger import Ledger, Turn
 from .nesting import Nesting, depth_of
@@ -74,6 +77,12 @@ class Requests:
         #: The channel of the request that is running, or ran last.
         self._running: Channel | None = None
         self._queue: deque[tuple[Channel, Message]] = deque()
+        #: The last replies to clients, by whether they were to balanced tasks; nothing, if the
+        #: controller is not ours, which would not ask for them.
+        self._kept: dict[bool, KeptReplies] = {}
+        #: The direct requests that had come before the engine came back to its controller: clients
+        #: may send them again, as they cannot know.
+        self._before_return: set[str] = set()
         self._calls: deque[Callable[[], None]] = deque()
         self._stopped = False
 
@@ -82,6 +91,10 @@ class Requests:
         self.direct = Channel(direct, lambda frames: self._on_request(self.direct, frames))
         self.tasks = Channel(tasks, lambda frames: self._on_request(self.tasks, frames))
         self.nesting.watch(direct, tasks)
+
+    def keep_replies(self) -> None:
+        """From now on, keep the last replies, to send them again if the connection breaks."""
+        self._kept = {balanced: KeptReplies() for balanced in (False, True)}
 
     def listen_to_kernel(self, shell: zmq.Socket[bytes]) -> None:
         """Take requests of Jupyter front ends from this ROUTER, too."""
@@ -106,7 +119,7 @@ class Requests:
             self._front_ends.close()
         self.nesting.close()
 
-    # ---- running
+    # ---- what comes
 
     def _on_request(self, channel: Channel, frames: list[Any]) -> None:
         self._take_in(channel, frames)
@@ -121,7 +134,73 @@ class Requests:
         except InvalidMessage as e:
             self._log.warning("Dropped a request: %s", e)
             return
-        self._queue.append((channel, message))
+        if message.header.msg_type == "holding_request":
+            self._tell_holdings(channel, message)
+        elif not self._before_return or not self._is_known(channel, message):
+            self._queue.append((channel, message))
+
+    # ---- replies
+
+    def _reply(self, channel: Channel, message: Message, frames: list[Any]) -> None:
+        if self._kept and channel is not self._front_ends:
+            is_balanced = channel is self.tasks
+            self._kept[is_balanced].keep(holdings.name_of(message, is_balanced), frames)
+        channel.send(frames)
+
+    def _tell_holdings(self, channel: Channel, message: Message) -> None:
+        """The connection broke: say what has arrived, and send again what may not have."""
+        is_balanced = channel is self.tasks
+        try:
+            holdings.answer(
+                message,
+                self._session,
+                channel.send,
+                held=self._held(channel),
+                kept=self._kept.get(is_balanced) or KeptReplies(),
+                has_begun=self.ledger.has_begun,
+            )
+        except ValueError as e:
+            self._log.warning("Refused a request: %s", e)
+
+    def _held(self, channel: Channel) -> list[str]:
+        """What came on a channel and has no answer yet, in its order, as its sender calls it.
+
+        From any thread; but what has come since the main thread looked last is known to that alone.
+        """
+        is_balanced = channel is self.tasks
+        queued = [message for where, message in list(self._queue) if where is channel]
+        waiting = holdings.names_of(queued, is_balanced)
+        return [
+            *self.ledger.running(is_balanced),
+            *(name for name in waiting if not self.ledger.is_taken_back(name)),
+        ]
+
+    def returned(self) -> None:
+        """The engine has come back to its controller: send the last replies again.
+
+        Another run of the controller may not have them, and nobody else asks for those.
+        """
+        self._before_return = {*self.ledger.begun(), *self._held(self.direct)}
+        for is_balanced, kept in self._kept.items():
+            channel = self.tasks if is_balanced else self.direct
+            for name in kept.names():
+                channel.send(holdings.signed_again(self._session, kept.get(name) or []))
+
+    def _is_known(self, channel: Channel, message: Message) -> bool:
+        """Whether a direct request came before, and is sent again; it is answered, or will be."""
+        msg_id = message.header.msg_id
+        if channel is not self.direct or msg_id not in self._before_return:
+            return False
+        frames = self._kept[False].get(msg_id) if self._kept else None
+        if frames is not None:
+            channel.send(holdings.signed_again(self._session, frames))
+        return frames is not None or msg_id in self._held(channel)
+
+    def held(self) -> tuple[list[str], list[str]]:
+        """The direct requests and the balanced tasks that have no answer yet; from any thread."""
+        return self._held(self.direct), self._held(self.tasks)
+
+    # ---- running
 
     def _pump(self) -> None:
         """Run what is queued, until something has to be awaited."""
@@ -139,12 +218,12 @@ class Requests:
             if turn is Turn.SKIP:
                 continue
             if turn is Turn.ABORT:
-                channel.send(self._runner.abort(message))
+                self._reply(channel, message, self._runner.abort(message))
             elif message.header.msg_type == "apply_request":
                 self.busy = True
                 self.current = message
                 try:
-                    channel.send(self._run(message))
+                    self._reply(channel, message, self._run(message))
                 finally:
                     self.current = None
                     self.busy = False
@@ -157,8 +236,8 @@ class Requests:
 
     def _begin(self, channel: Channel, message: Message) -> Turn:
         is_balanced = channel is self.tasks
-        sending = _sending(message) if is_balanced else ""
-        return self.ledger.begin(message.header.msg_id, is_balanced, sending)
+        name = holdings.name_of(message, is_balanced)
+        return self.ledger.begin(message.header.msg_id, is_balanced, name)
 
     def _run(self, message: Message) -> list[Any]:
         """Run a call; the frames of the reply."""
@@ -201,7 +280,7 @@ class Requests:
                 self._kernel.traceback_of(e)
                 return
             if self.ledger.top_is_cancelled():
-                channel.send(self._runner.abort(message, self._count(message)))
+                self._reply(channel, message, self._runner.abort(message, self._count(message)))
                 return
             self._log.error("A request failed inside the engine", exc_info=e)
             # if the reply was sent before, the client does not wait for this one any more
@@ -210,7 +289,8 @@ class Requests:
     def _refuse(self, channel: Channel, message: Message, error: BaseException) -> None:
         """Answer that a message could not be handled, if it is one that is answered."""
         if message.header.msg_type not in COMM_MESSAGES:
-            channel.send(self._runner.refuse(message, error, self._count(message)))
+            refusal = self._runner.refuse(message, error, self._count(message))
+            self._reply(channel, message, refusal)
 
     def _count(self, message: Message) -> int:
         """How much output it has caused."""
@@ -234,7 +314,8 @@ class Requests:
             session.begin_count(message.header.msg_id)
         kernel.pre_handler_hook()
         try:
-            result = handler(ReplyStream(channel), message.idents, request)
+            stream = ReplyStream(partial(self._reply, channel, message))
+            result = handler(stream, message.idents, request)
             if inspect.isawaitable(result):
                 await result
         finally:
@@ -286,9 +367,9 @@ class Requests:
     def _answer(self, channel: Channel, message: Message) -> None:
         turn = self._begin(channel, message)
         if turn is Turn.ABORT:
-            channel.send(self._runner.abort(message))
+            self._reply(channel, message, self._runner.abort(message))
         elif turn is Turn.RUN:
-            channel.send(self._run(message))
+            self._reply(channel, message, self._run(message))
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -349,16 +430,6 @@ class Requests:
     def _run_calls(self) -> None:
         if not self.busy:
             self._pump()
-
-
-def _sending(message: Message) -> str:
-    """How the scheduler names a balanced task, if not by its id."""
-    if b'"sending"' not in message.metadata_frame:
-        return ""  # most were not sent before, which is seen faster so
-    try:
-        return decode_request_metadata(message.metadata_frame).sending
-    except UNREADABLE:
-        return ""
 
 
 def _is_execution(message: Message) -> bool:

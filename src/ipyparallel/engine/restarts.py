@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 
 #: What `RestartPolicy.when` may be.
 NEVER, ON_FAILURE = "never", "on-failure"
+
+#: Has a supervisor replace all its engines. What does not know this signal, or is not yet ready
+#: for it, ignores it.
+RESTART_SIGNAL = getattr(signal, "SIGURG", 0)
 
 #: Seconds of life after which an engine that dies is not one that cannot live.
 LONG_LIFE = 60.0

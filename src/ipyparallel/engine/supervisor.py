@@ -32,7 +32,7 @@ from .deaths import Beginning, Death, Witness
 from .faults import log_faults
 from .forking import fork, handle_signals
 from .orders import Dismiss, Orders
-from .restarts import ON_FAILURE, RestartPolicy
+from .restarts import ON_FAILURE, RESTART_SIGNAL, RestartPolicy
 
 if TYPE_CHECKING:
     import resource
@@ -83,7 +83,8 @@ class Child:
             data = os.read(self.status, 1024)
         except BlockingIOError:
             return None
-        return int(json.loads(data)["id"]) if data else None
+        # the last one, as an engine that comes back may have got another
+        return int(json.loads(data.splitlines()[-1])["id"]) if data else None
 
 
 @dataclass
@@ -105,7 +106,7 @@ class Birth:
 
     def registered(self, engine_id: int) -> None:
         """Tell the supervisor the id."""
-        os.write(self.status, json.dumps({"id": engine_id}).encode())
+        os.write(self.status, json.dumps({"id": engine_id}).encode() + b"\n")
 
 
 class Supervisor:
@@ -140,6 +141,9 @@ class Supervisor:
         self._orders = Orders()
         #: Of engines that are to be replaced, by uuid: why.
         self._replacing: dict[str, str] = {}
+        #: Of those that died and were not replaced: where they were.
+        self._vacant: list[Place] = []
+        self._fills_vacant = False
         #: Uuids of engines that were told to end.
         self._dismissed: set[str] = set()
         self._agent = AgentProcess(info, self._orders, self._descriptors, log)
@@ -156,6 +160,7 @@ class Supervisor:
                 signal.SIGALRM: self._on_alarm,
                 signal.SIGUSR1: self._on_forward,
                 signal.SIGUSR2: self._on_forward,
+                RESTART_SIGNAL: self._on_restart,
             }
         )
         self._agent.start()
@@ -210,6 +215,14 @@ class Supervisor:
 
     def _on_forward(self, number: int, frame: object) -> None:
         self._kill(number)
+
+    def _on_restart(self, number: int, frame: object) -> None:
+        if not self._stopping:
+            self._log.info("Restarting all engines")
+            self._replacing.update((c.uuid, "it was restarted") for c in self._children.values())
+            # not here, in the middle of whatever was interrupted
+            self._fills_vacant = True
+            self._kill(signal.SIGKILL)
 
     def _kill(self, number: int) -> None:
         for pid in list(self._children):
@@ -296,6 +309,13 @@ class Supervisor:
         self._agent.tell(Died(child.uuid, engine_id, death.reason, death.last_lines))
         if again:
             self._start_again(place, self._policy.delay_after(place.deaths) if is_failure else 0.0)
+        else:
+            self._vacant.append(place)
+        if self._fills_vacant and not self._stopping:
+            self._fills_vacant = False
+            vacant, self._vacant = self._vacant, []
+            for place in vacant:
+                self._start_again(replace(place, deaths=0))
 
     def _may_try_again(self, place: Place, code: int) -> bool:
         """Whether to start another engine for one that has failed."""
@@ -303,7 +323,7 @@ class Supervisor:
             return False  # the first one did not find its way: nor will others
         return self._policy.allows(place.deaths)
 
-    def _start_again(self, place: Place, delay: float) -> None:
+    def _start_again(self, place: Place, delay: float = 0.0) -> None:
         when = f" in {delay:g} s" if delay else ""
         self._log.info("Starting another engine in its place%s", when)
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import zmq
 
 from ..protocol.connection import EngineInfo
-from ..transport.liveness import watch
+from ..transport.liveness import reconnect_soon, watch, watch_connections
 from ..transport.sockets import descriptor, has_input, new_socket
 
 Socket = zmq.Socket[bytes]
@@ -19,7 +19,7 @@ _LINGER = 2000
 
 @dataclass
 class EngineSockets:
-    """See the module's text. All but `monitor` bear the engine's uuid.
+    """See the module's text. All but the last two bear the engine's uuid.
 
     `tasks` is not connected yet: an engine that is can get tasks, so that has to wait until it is
     ready.
@@ -33,6 +33,8 @@ class EngineSockets:
     output: Socket
     #: Tells when the registration socket loses the controller.
     monitor: Socket
+    #: Each tells when another socket, on which requests come, is connected.
+    connections: list[Socket]
 
 
 def connect(info: EngineInfo, interface: str, uuid: str) -> EngineSockets:
@@ -57,11 +59,15 @@ def connect(info: EngineInfo, interface: str, uuid: str) -> EngineSockets:
     monitor = watch(registration)
     registration.connect(f"{interface}:{info.registration}")
     direct, tasks, control = dealer(), dealer(), dealer()
+    connections = [watch_connections(socket) for socket in (direct, tasks, control)]
     direct.connect(f"{interface}:{info.mux}")
     control.connect(f"{interface}:{info.control}")
     output = new_socket(context, zmq.XPUB, identity=identity, linger=_LINGER)
+    reconnect_soon(output)
     output.connect(f"{interface}:{info.iopub}")
-    return EngineSockets(context, registration, direct, tasks, control, output, monitor)
+    return EngineSockets(
+        context, registration, direct, tasks, control, output, monitor, connections
+    )
 
 
 async def wait_readable(socket: Socket) -> None:

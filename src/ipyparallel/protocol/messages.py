@@ -129,6 +129,8 @@ class RegistrationRequest(msgspec.Struct):
     #: Extension: of an engine that comes back, the requests that it has not answered yet: ids of
     #: direct ones, and of balanced ones as they were sent; see `Job.sending`.
     holding: list[str] = []
+    #: Extension: those of these that are balanced.
+    balanced: list[str] = []
 
 
 class RegistrationReply(msgspec.Struct):

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from . import reasons
 from .board import Board
+from .cancelling import QUEUED, Cancellations
 from .commands import Abort, Command, Dispatch, Fail
 from .graph import Graph, Unmeetable
 from .outcomes import Outcome, Outcomes
@@ -36,6 +37,7 @@ class Books:
         self._outcomes = Outcomes()
         self._graph = Graph(self._outcomes, self.jobs.__contains__, self._board.place_of)
         self._timers = Timers()
+        self._cancellations = Cancellations()
         self._owners: dict[str, Owner] = {}
         self._sequence = 0
         self._sent = 0
@@ -95,7 +97,9 @@ class Books:
         """Have jobs that were at an engine, or waited for one, wait for one again."""
         for job in jobs:
             job.overdue = job.expired = False
-            if job.terms.follow:
+            if job.adopted:
+                self._fail(job, reasons.cannot_be_sent(job))
+            elif job.terms.follow:
                 # where those ran that it follows is looked up again, since engines may have gone
                 self._block(job, now)
             else:
@@ -189,6 +193,38 @@ class Books:
         self._timers.clear(head)
         if head.terms.time_limit:
             self._timers.set(head, now + head.terms.time_limit)
+
+    # ---- how jobs come back
+
+    def _try_again(self, job: Job, engine: Engine, retryable: bool, again: list[Job]) -> bool:
+        """Whether a job that has failed is to be tried again; it is in `again` then."""
+        if not job.retries or not retryable or job.cancelled:
+            return False
+        job.retries -= 1
+        self._timers.clear(job)
+        job.avoided |= {engine.uuid}
+        again.append(job)
+        return True
+
+    def _not_begun(self, engine: Engine, sendings: Iterable[str], now: float) -> None:
+        """An engine will not run these jobs, each as it was sent, and has not begun them."""
+        again = []
+        for job in [job for sending in sendings if (job := engine.held(sending))]:
+            self._take_off(job)
+            if job.cancelled:
+                self._note_cancelled(job, QUEUED)
+                self._abort(job)
+            elif job.expired:
+                self._fail(job, reasons.waited_too_long(job))
+            else:
+                again.append(job)
+        self._board.changed(engine)
+        self._admit(again, now)
+        self._feed(engine, now)
+        self._settle(now)
+
+    def _note_cancelled(self, job: Job, outcome: str) -> None:
+        self._commands += self._cancellations.note(job.msg_id, outcome)
 
     # ---- how jobs end
 

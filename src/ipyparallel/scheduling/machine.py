@@ -13,10 +13,10 @@ from typing import Any
 
 from ..error import engine_died
 from . import prefetch, reasons
-from .books import Books
-from .cancelling import FINISHED, QUEUED, RUNNING, SPARED, WAITING, Cancellations
+from .cancelling import FINISHED, QUEUED, RUNNING, SPARED, WAITING
 from .commands import Cancel, Deliver, Recall, Replace
 from .policies.protocol import Policy
+from .returns import Returns
 from .state import Engine, Job
 
 #: Seconds after which a task counts as long, so that those behind it are asked back.
@@ -39,7 +39,7 @@ class Verdict(Enum):
     UNMET = "unmet"
 
 
-class TaskMachine(Books):
+class TaskMachine(Returns):
     """Decides where and when tasks run, and how they end.
 
     Parameters
@@ -56,19 +56,30 @@ class TaskMachine(Books):
             raise ValueError(f"hwm must be 'auto', 0 (no limit) or a positive number, not {hwm!r}")
         super().__init__(policy)
         self.hwm = hwm
-        self._cancellations = Cancellations()
 
     # ---- engines come and go
 
     def engine_joined(
-        self, uuid: str, engine_id: int, now: float, resources: Mapping[str, float] | None = None
+        self,
+        uuid: str,
+        engine_id: int,
+        now: float,
+        resources: Mapping[str, float] | None = None,
+        holding: Iterable[str] = (),
     ) -> None:
-        """An engine is ready for work."""
+        """An engine is ready for work.
+
+        Parameters
+        ----------
+        holding : iterable of str
+            What it has, if it comes back; see `holds`.
+        """
         if uuid in self.engines:
             raise ValueError(f"engine {uuid} has joined already")
         limit = 1 if self.hwm == "auto" else self.hwm or math.inf
         engine = Engine(uuid, engine_id, float(limit), resources)
         unserved = self._board.join(engine, now)
+        self._adopt(engine, holding, now)
         self._feed(engine, now)
         self._admit(unserved, now)
         self._settle(now)
@@ -99,7 +110,9 @@ class TaskMachine(Books):
         self._settle(now)
 
     def not_sent(self, uuid: str, msg_id: str, now: float) -> None:
-        """A job could not be sent to its engine, which cannot be reached, and is about to leave."""
+        """A job could not be sent to its engine, which cannot be reached; it may come back, or is
+        about to leave.
+        """
         engine = self.engines[uuid]
         engine.lost = True
         job = engine.running[msg_id]
@@ -237,25 +250,11 @@ class TaskMachine(Books):
         if engine is None:
             return
         engine.recalling = False
-        jobs = [job for sending in sendings if (job := engine.held(sending))]
         if self.hwm == "auto":
             # what held them up is long; it gets no company until it has ended
             engine.duration = max(engine.duration, LONG)
             engine.limit = prefetch.limit(engine)
-        again = []
-        for job in jobs:
-            self._take_off(job)
-            if job.cancelled:
-                self._note_cancelled(job, QUEUED)
-                self._abort(job)
-            elif job.expired:
-                self._fail(job, reasons.waited_too_long(job))
-            else:
-                again.append(job)
-        self._board.changed(engine)
-        self._admit(again, now)
-        self._feed(engine, now)
-        self._settle(now)
+        self._not_begun(engine, sendings, now)
 
     def cancelled(self, uuid: str, outcomes: Mapping[str, str], now: float) -> None:
         """An engine has answered a Cancel: where these jobs, each as it was sent, were. It will
@@ -348,7 +347,7 @@ class TaskMachine(Books):
                 first, *behind = (j for j in engine.running.values() if j not in engine.paused)
                 if now - first.sent_at >= LONG:
                     held_up.append((engine, behind))
-        if held_up and any(e.load == 0 for e in self.engines.values()):
+        if held_up and any(e.load == 0 and not e.full for e in self.engines.values()):
             for engine, behind in held_up:
                 self._ask_back(engine, behind)
 
@@ -374,21 +373,6 @@ class TaskMachine(Books):
         else:
             self._board.expect(engine, now)
             self._commands.append(Replace(engine, str(reasons.ran_too_long(job))))
-
-    # ---- parts of these
-
-    def _try_again(self, job: Job, engine: Engine, retryable: bool, again: list[Job]) -> bool:
-        """Whether a job that has failed is to be tried again; it is in `again` then."""
-        if not job.retries or not retryable or job.cancelled:
-            return False
-        job.retries -= 1
-        self._timers.clear(job)
-        job.avoided |= {engine.uuid}
-        again.append(job)
-        return True
-
-    def _note_cancelled(self, job: Job, outcome: str) -> None:
-        self._commands += self._cancellations.note(job.msg_id, outcome)
 
 
 def _is_beneath_others(job: Job, engine: Engine) -> bool:

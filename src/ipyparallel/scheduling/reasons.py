@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from ..error import DependencyTimeout, ImpossibleDependency, TaskTimeout
-from .state import Job
+from ..error import DependencyTimeout, EngineError, ImpossibleDependency, TaskTimeout
+from .state import Engine, Job
 
 
 def no_engine(job: Job, engines: Container[str]) -> ImpossibleDependency:
@@ -50,3 +50,19 @@ def ran_too_long(job: Job) -> TaskTimeout:
     """It has not ended in time."""
     limit = job.terms.time_limit
     return TaskTimeout(f"task {job.msg_id} ran longer than its time limit of {limit:g} s")
+
+
+def result_lost(job: Job, engine: Engine) -> EngineError:
+    """It has ended, and the reply was lost on its way."""
+    return EngineError(
+        f"engine {engine.id} has run task {job.msg_id}, and the result was lost: the connection"
+        " broke while it was on its way, and it was too large, or there were too many, to be kept"
+    )
+
+
+def cannot_be_sent(job: Job) -> EngineError:
+    """It is not on the engine any more that brought it along when it came back."""
+    return EngineError(
+        f"task {job.msg_id} was submitted before the controller was started again, and its engine"
+        " does not have it any more"
+    )

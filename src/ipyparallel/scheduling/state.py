@@ -59,6 +59,7 @@ class Job:
     """
 
     __slots__ = (
+        "adopted",
         "allowed",
         "attempt",
         "avoided",
@@ -124,6 +125,9 @@ class Job:
         self.expired = False
         #: Whether it has run longer than it may.
         self.overdue = False
+        #: Whether all that is known of it is that an engine holds it, which has come back; nobody
+        #: can send it anew.
+        self.adopted = False
 
     @property
     def sending(self) -> str:
@@ -141,10 +145,20 @@ def msg_id_of(sending: str) -> str:
     return sending.rpartition("#")[0] or sending
 
 
+def adopt(sending: str) -> Job:
+    """The job that an engine holds by this sending, which was sent before anybody can remember."""
+    job = Job(msg_id_of(sending))
+    number = sending.rpartition("#")[2] if job.msg_id != sending else ""
+    job.attempt = int(number) if number.isdecimal() else 1
+    job.adopted = True
+    return job
+
+
 class Engine:
     """One engine: what it runs, what it may hold, how long its tasks take."""
 
     __slots__ = (
+        "away",
         "completed",
         "condemned",
         "duration",
@@ -184,8 +198,10 @@ class Engine:
         self.recalling = False
         #: Whether it is to be killed, since what it runs did not end.
         self.condemned = False
-        #: Whether it cannot be reached any more.
+        #: Whether it cannot be reached, at present or any more.
         self.lost = False
+        #: Whether nothing was heard of it for a while; it may come back.
+        self.away = False
         self.resources = dict(resources or {})
         #: What of its resources is not taken by the jobs it holds.
         self.free = dict(self.resources)
@@ -197,14 +213,15 @@ class Engine:
 
     @property
     def full(self) -> bool:
-        """Whether it may get no more: it holds as many as it may, was asked some back, or is about
-        to leave.
+        """Whether it may get no more: it holds as many as it may, was asked some back, is away, or
+        is about to leave.
         """
         return (
             len(self.running) - len(self.paused) >= self.limit
             or self.recalling
             or self.condemned
             or self.lost
+            or self.away
         )
 
     @property

@@ -58,25 +58,45 @@ class SocketFolder:
     Socket paths are limited to about a hundred bytes, so it is in the system's folder for
     temporary files. What controllers that were killed left there is removed: each holds a lock on
     its folder for as long as it lives.
+
+    Parameters
+    ----------
+    again : Path, optional
+        The folder of an earlier run that is to be used again; it need not be there any more.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be used, or belongs to a controller that is running.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, again: Path | None = None) -> None:
         import fcntl  # there are no such sockets where there is no such module
 
         root = Path(tempfile.gettempdir())
         if len(str(root)) > 60:
             root = Path("/tmp")
-        parent = root / f"ipyparallel-{psutil.Process().username()}"
+        parent = again.parent if again else root / f"ipyparallel-{psutil.Process().username()}"
         parent.mkdir(mode=0o700, exist_ok=True)
         status = parent.lstat()  # not what a link that somebody put there leads to
         is_ours = status.st_uid == psutil.Process().uids().effective
         if not (stat.S_ISDIR(status.st_mode) and is_ours) or status.st_mode & 0o077:
             raise PermissionError(f"{parent} must belong to you, and only you may read it (0700)")
-        for folder in parent.iterdir():
-            _remove_if_left_behind(folder)
-        self.path = Path(tempfile.mkdtemp(dir=parent))
+        if again:
+            self.path = again
+            self.path.mkdir(mode=0o700, exist_ok=True)
+        else:
+            self.path = Path(tempfile.mkdtemp(dir=parent))
         self._lock = (self.path / "lock").open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            # one that is looking what was left behind may hold that of a new one, for a moment
+            fcntl.flock(self._lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if again else 0))
+        except OSError:
+            self._lock.close()
+            raise OSError(f"a controller is running that uses {self.path}") from None
+        for folder in parent.iterdir():
+            if folder != self.path:
+                _remove_if_left_behind(folder)
 
     @property
     def interface(self) -> str:

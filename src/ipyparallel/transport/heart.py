@@ -6,7 +6,14 @@ import threading
 
 import zmq
 
+from .liveness import reconnect_soon
 from .sockets import new_socket
+
+#: Milliseconds between the pings by which ZeroMQ finds that the network is gone, and how long it
+#: waits for an answer. When it is back a new connection is made at once, while the old one would
+#: be silent for as long again.
+_PING_INTERVAL = 5_000
+_PING_TIMEOUT = 10_000
 
 
 class Heart:
@@ -25,6 +32,10 @@ class Heart:
         ping = new_socket(self._context, zmq.SUB)
         ping.subscribe(b"")
         pong = new_socket(self._context, zmq.DEALER, identity=identity)
+        for socket in (ping, pong):
+            reconnect_soon(socket)
+            socket.setsockopt(zmq.HEARTBEAT_IVL, _PING_INTERVAL)
+            socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _PING_TIMEOUT)
         ping.connect(ping_url)
         pong.connect(pong_url)
         self._sockets = (ping, pong)

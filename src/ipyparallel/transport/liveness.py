@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+#: Milliseconds that an attempt to connect may take: the network may be back meanwhile, and the
+#: operating system waits ever longer before it tries again.
+_CONNECT_TIMEOUT = 5_000
+
 _WATCHED = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
 
 #: Milliseconds between the pings by which ZeroMQ finds a peer whose host went silent, and how
@@ -27,10 +31,25 @@ def watch(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
     """
     socket.setsockopt(zmq.HEARTBEAT_IVL, _PING_INTERVAL)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _PING_TIMEOUT)
-    # so that a controller that comes back is met again soon, and one that does not costs little
+    reconnect_soon(socket)
+    return _monitor(socket, _WATCHED)
+
+
+def reconnect_soon(socket: zmq.Socket[bytes]) -> None:
+    """Have `socket` meet a controller soon that comes back, at little cost if it does not."""
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
-    monitor = socket.get_monitor_socket(_WATCHED)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1_000)
+    socket.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_TIMEOUT)
+
+
+def watch_connections(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
+    """Have ZeroMQ tell when `socket` is connected, each time, by a message on what is returned."""
+    reconnect_soon(socket)
+    return _monitor(socket, zmq.EVENT_HANDSHAKE_SUCCEEDED)
+
+
+def _monitor(socket: zmq.Socket[bytes], events: int) -> zmq.Socket[bytes]:
+    monitor = socket.get_monitor_socket(events)
     monitor.setsockopt(zmq.LINGER, 0)
     return monitor
 
@@ -96,6 +115,11 @@ class Patience:
         self._lost_at: float | None = None
         self._refused_at: float | None = None
 
+    def last(self, seconds: float) -> None:
+        """Give a lost connection at least so many seconds to come back."""
+        self.refused_for = max(self.refused_for, seconds)
+        self.silent_for = max(self.silent_for, seconds)
+
     @property
     def waiting(self) -> bool:
         """Whether the connection is lost at present, and may come back."""
@@ -109,6 +133,10 @@ class Patience:
         """The connection broke."""
         if self._lost_at is None:
             self._lost_at = now
+
+    def lost_for(self, now: float) -> float:
+        """Seconds since the connection broke; 0 if it is there."""
+        return 0.0 if self._lost_at is None else now - self._lost_at
 
     def is_over(self, now: float, refused: bool) -> bool:
         """Whether to give up, having just seen that nobody listens (`refused`) or no answer."""

@@ -11,6 +11,11 @@ from ..protocol.framing import COMPACT, DELIMITER, ENVELOPE
 #: From this size on (bytes), a frame is handed over without copying it.
 NO_COPY = 1 << 16
 
+#: Milliseconds that what was sent may have no sign of having arrived. Then the connection breaks,
+#: and another is made; the operating system alone would wait for a quarter of an hour. More than a
+#: minute's loss of network, and the pause before the attempt that finds it over.
+_MAX_SILENCE = 120_000
+
 #: ROUTER identities of the controller's sockets on the engines' side.
 MUX_OUT = b"mux_out"
 TASK_OUT = b"task_out"
@@ -46,6 +51,7 @@ def new_socket(
     socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
     socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 60)
     socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 20)
+    socket.setsockopt(zmq.TCP_MAXRT, _MAX_SILENCE)
     if identity:
         socket.setsockopt(zmq.IDENTITY, identity)
     if kind == zmq.ROUTER:
@@ -92,12 +98,18 @@ def _text_after(frame: bytes) -> int:
     return 0 if frame.startswith(COMPACT) else -1
 
 
-def send(socket: zmq.Socket[bytes], frames: list[Any]) -> None:
-    """Send a multipart message; large buffers are handed over, not copied."""
+def send(socket: zmq.Socket[bytes], frames: list[Any], flags: int = 0) -> None:
+    """Send a multipart message; large buffers are handed over, not copied.
+
+    Parameters
+    ----------
+    flags : int
+        ``zmq.NOBLOCK``: raise ``zmq.Again``, and send nothing, if there is nobody to send it to.
+    """
     last = len(frames) - 1
     for at, frame in enumerate(frames):
         more = zmq.SNDMORE if at < last else 0
-        socket.send(frame, more, copy=len(frame) < NO_COPY)
+        socket.send(frame, more | flags, copy=len(frame) < NO_COPY)
 
 
 def send_if_there(socket: zmq.Socket[bytes], frames: list[Any]) -> bool:
@@ -111,14 +123,19 @@ def send_if_there(socket: zmq.Socket[bytes], frames: list[Any]) -> bool:
     return True
 
 
-def send_tracked(socket: zmq.Socket[bytes], frames: list[Any]) -> zmq.MessageTracker:
+def send_tracked(
+    socket: zmq.Socket[bytes], frames: list[Any], flags: int = 0
+) -> zmq.MessageTracker:
     """Like `send`; tells when ZeroMQ does not need the memory of the large buffers any more."""
-    last = len(frames) - 1
-    trackers = []
-    for at, frame in enumerate(frames):
-        more = zmq.SNDMORE if at < last else 0
-        if len(frame) < NO_COPY:
-            socket.send(frame, more)
-        else:
-            trackers.append(socket.send(frame, more, copy=False, track=True))
-    return zmq.MessageTracker(*trackers)
+    frames, tracker = tracked(frames)
+    send(socket, frames, flags)
+    return tracker
+
+
+def tracked(frames: list[Any]) -> tuple[list[Any], zmq.MessageTracker]:
+    """The same frames, to be sent at any time, and what tells when they were."""
+    kept = [
+        frame if len(frame) < NO_COPY else zmq.Frame(frame, track=True, copy=False)
+        for frame in frames
+    ]
+    return kept, zmq.MessageTracker(*(frame for frame in kept if isinstance(frame, zmq.Frame)))

@@ -40,6 +40,7 @@ def test_the_cluster_file(new_cluster):
         "controller_ip": "",
         "controller_location": "",
         "delay": 0.0,
+        "engine_restart": "never",
         "n": 2,
         "profile_dir": cluster.profile_dir,
         "resources": {},
@@ -129,6 +130,34 @@ def test_the_resources_of_each_say_how_many_engines(new_cluster):
     assert cluster.engine_set.n == 3
     with pytest.raises(ValueError, match=r"resources of 3 engines are given, .*there are to be 2"):
         new_cluster(resources=EACH, n=2, cluster_id="y").start_cluster_sync()
+
+
+def test_whether_engines_are_started_again_goes_to_the_engines_and_stays_with_them(new_cluster):
+    cluster = new_cluster(engine_restart="On-Failure").start_cluster_sync()
+    assert cluster.engine_set.restart == "on-failure"
+    own = cluster.start_engines_sync(n=1, restart="never")
+    again = Cluster.from_file(cluster.cluster_file)
+    assert again.to_dict() == cluster.to_dict()
+    assert again.engine_restart == "on-failure"
+    again.restart_engines_sync()
+    assert [engines.restart for engines in again.engines.values()] == ["on-failure", "never"]
+    assert again.engines[own].n == 1
+    with pytest.raises(TraitError, match=r"never.*on-failure.*'always'"):
+        new_cluster(engine_restart="always")
+
+
+def test_sets_that_have_ended_are_started_again_unless_they_were_stopped(new_cluster):
+    cluster = new_cluster().start_cluster_sync()
+    (first,) = cluster.engines
+    second = cluster.start_engines_sync(n=3)
+    cluster.engines[first].end(1)
+    cluster.stop_engines_sync(second)
+    assert cluster.engines == {}
+    cluster.restart_engines_sync()
+    assert list(cluster.engines) == [first]
+    assert cluster.ended_sets == {}
+    with pytest.raises(KeyError, match="No engine set"):
+        cluster.restart_engines_sync(second)
 
 
 def test_wrong_resources_are_named(new_cluster):

@@ -96,3 +96,10 @@ def test_the_logs_of_earlier_processes_are_bounded(folder):
     controller(folder, kept_logs=2)._drop_old_logs()
     left = sorted(path.name for path in (folder / "log").iterdir())
     assert left == ["ipcontroller-3.log", "ipcontroller-4.log", "ipengine-1.log"]
+
+
+def test_engines_are_told_whether_they_are_started_again(folder):
+    options = {"profile_dir": str(folder), "engine_cmd": ["e"]}
+    launcher = LocalEngineSetLauncher(restart="on-failure", **options)
+    assert launcher.args == ["e", "--restart=on-failure", "-n", "1"]
+    assert launcher.to_dict()["restart"] == "on-failure"

@@ -71,7 +71,7 @@ def test_what_is_malformed_says_nothing():
 
 
 def test_only_fields_of_records_are_there():
-    message, frames = request()
+    _message, frames = request()
     for record in (RequestRecord("task", "a", frames), ReplyRecord(frames, "", 0.0)):
         assert set(record) <= set(FIELDS)
         assert "error" not in record

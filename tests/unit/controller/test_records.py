@@ -57,7 +57,7 @@ def test_a_task_is_pending_until_it_has_ended():
 
 def test_the_journal_is_read_without_being_asked():
     async def test(records):
-        msg_id, _ = submit(records)
+        submit(records)
         async with asyncio.timeout(10):
             while not records.pending:
                 await asyncio.sleep(0)
@@ -118,11 +118,14 @@ def test_who_waits_is_told_as_tasks_end():
         records.read()
         records.when_ended([one, two], told.append)
         records.when_ended([two, three], told.append)
-        for msg_ids in ([three], [one, two]):
+        for msg_ids, number in (([three], 1), ([one, two], 3)):
             for msg_id in msg_ids:
                 frames = reply_to(tasks[msg_id])
                 records.journal.ended(msg_id, "engine", frames, delivered=True)
             records.read()
+            async with asyncio.timeout(10):
+                while len(told) < number:
+                    await asyncio.sleep(0)
         assert told == [[three], [one, two], [two]]
 
     on_loop(test)
@@ -194,7 +197,7 @@ def test_the_result_of_a_task_of_an_earlier_controller_is_kept():
 
 def test_tasks_that_an_earlier_controller_left_have_failed():
     async def test(records):
-        message, frames = request(b"f")
+        message, _ = request(b"f")
         msg_id = message.header.msg_id
         records.database.add_record(msg_id, {"msg_id": msg_id, "engine_uuid": "engine"})
         records.abandon_pending()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ipyparallel.engine.orders import Orders, Replace
+from ipyparallel.engine.orders import Dismiss, Orders, Replace
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def orders():
 
 
 def test_orders_arrive_in_order(orders):
-    given = [Replace("a", "it was slow"), Replace("b", "no\nreason — none")]
+    given = [Replace("a", "it was slow"), Dismiss("c"), Replace("b", "no\nreason — none")]
     for order in given:
         orders.give(order)
     assert list(orders.take()) == given

@@ -13,11 +13,10 @@ import logging
 import os
 import select
 import threading
-import time
 import weakref
 from collections import deque
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from socket import socketpair
 from typing import Any, Protocol
 
@@ -25,8 +24,10 @@ import zmq
 
 from ...error import ClientClosed
 from ...protocol.connection import ClientInfo
-from ...transport.liveness import Patience, is_connected, refused, watch
-from ...transport.sockets import descriptor, has_input, new_socket, receive, send, send_tracked
+from ...transport.liveness import watch
+from ...transport.sockets import descriptor, has_input, new_socket, receive
+from .line import LINGER, Line
+from .outages import Outages
 
 _log = logging.getLogger("ipyparallel.client")
 
@@ -37,9 +38,6 @@ BATCH = 100
 
 #: Seconds between looks for a controller that was lost.
 _LOOK = 0.25
-
-#: Milliseconds that messages have to leave when the client closes.
-_LINGER = 1000
 
 #: The connections whose I/O threads run.
 _open: weakref.WeakSet[Connection] = weakref.WeakSet()
@@ -76,6 +74,14 @@ class Inbox(Protocol):
     def on_notice(self, frames: list[Any]) -> None:
         """Something the hub tells all clients."""
 
+    def on_away(self, seconds: float) -> None:
+        """The controller is gone, and is waited for, at most so long."""
+
+    def on_back(self) -> None:
+        """All is connected again after something was not: what was on its way may be lost, and
+        requests are kept back, but for those to the hub, until `Connection.reopen`.
+        """
+
     def on_lost(self, reason: str) -> None:
         """The controller is gone for good."""
 
@@ -97,43 +103,50 @@ class Connection:
         Its interface, as this host reaches it.
     token : bytes
         Subscribed to after everything else; see `controller.tokens`.
+
+    Attributes
+    ----------
+    opened : threading.Event
+        Set when there has been a connection to all channels.
     """
 
     def __init__(self, info: ClientInfo, interface: str, inbox: Inbox, token: bytes) -> None:
         self._inbox = inbox
         self._lock = threading.Lock()
         self._context: zmq.Context[Socket] = zmq.Context()
-        self._controller = f"{interface}:{info.registration}"
-        self._patience = Patience()
+        self._outages = Outages(
+            f"{interface}:{info.registration}",
+            on_broken=self._bar,
+            on_mended=self._mended,
+            on_away=inbox.on_away,
+            on_lost=inbox.on_lost,
+        )
+        self._token = token
+        self.opened = threading.Event()
         self.closed = False
-
-        def open_socket(kind: int, port: int) -> Socket:
-            socket = new_socket(self._context, kind, linger=_LINGER)
-            socket.connect(f"{interface}:{port}")
-            return socket
-
-        query = new_socket(self._context, zmq.DEALER, linger=_LINGER)
-        self._monitor = watch(query)
-        query.connect(self._controller)
-        self._requests = {
-            "query": query,
-            "mux": open_socket(zmq.DEALER, info.mux),
-            "task": open_socket(zmq.DEALER, info.task),
-            "control": open_socket(zmq.DEALER, info.control),
+        ports = {
+            "query": info.registration,
+            "mux": info.mux,
+            "task": info.task,
+            "control": info.control,
         }
-        output = open_socket(zmq.SUB, info.iopub)
-        notices = open_socket(zmq.SUB, info.notification)
-        for socket in (output, notices):
+        self._lines = {
+            name: Line(self._context, f"{interface}:{port}") for name, port in ports.items()
+        }
+        self._lines["query"].connect()
+        subscribed = ((info.notification, inbox.on_notice), (info.iopub, inbox.on_output))
+        self._handlers: list[tuple[Socket, Callable[[list[Any]], None]]] = []
+        for port, handle in subscribed:
+            socket = new_socket(self._context, zmq.SUB, linger=LINGER)
+            self._outages.watch(watch(socket))
+            socket.connect(f"{interface}:{port}")
             socket.subscribe(b"")
             socket.subscribe(token)
-        handlers: list[tuple[Socket, Callable[[list[Any]], None]]] = [
-            (notices, inbox.on_notice),
-            (output, inbox.on_output),
-            (self._monitor, self._on_monitor),
-        ]
-        for name, socket in self._requests.items():
-            handlers.append((socket, _reply_handler(inbox, name)))
-        self._handlers = handlers
+            self._handlers.append((socket, handle))
+        self._subscriptions = [socket for socket, _ in self._handlers]
+        for name, line in self._lines.items():
+            self._outages.watch(line.monitor)
+            self._handlers.append((line.socket, partial(inbox.on_reply, name)))
         # objects, not descriptors: whoever writes to a closed one must not hit another file
         self._wake_read, self._wake_write = socketpair()
         self._wake_read.setblocking(False)
@@ -151,13 +164,38 @@ class Connection:
         self._thread.start()
         _open.add(self)
 
-    def send(self, channel: str, frames: list[Any], track: bool = False) -> Any:
-        """Send a request; from any thread.
+    def connect(self, identity: bytes) -> None:
+        """Connect to the channels other than that to the hub.
+
+        Parameters
+        ----------
+        identity : bytes
+            A name for this client, to which replies find their way after it has connected anew;
+            empty for a controller that would not let it.
+        """
+        with self._lock:
+            for line in self._lines.values():
+                if line is not self._lines["query"] and not self.closed:
+                    line.connect(identity)
+        self._wake()
+
+    def unopened(self) -> list[str]:
+        """The addresses to which there is no connection."""
+        return [line.url for line in self._lines.values() if not line.is_open]
+
+    def wait_longer(self, seconds: float) -> None:
+        """Give a controller that is gone at least so many seconds to come back."""
+        self._outages.wait_longer(seconds)
+
+    def send(self, channel: str, frames: list[Any], track: bool = False, msg_id: str = "") -> Any:
+        """Send a request, when there is a connection; from any thread.
 
         Parameters
         ----------
         track : bool
             Whether to return a ``zmq.MessageTracker``.
+        msg_id : str
+            Names it among those that are `held`.
 
         Raises
         ------
@@ -169,20 +207,41 @@ class Connection:
             with self._lock:
                 if self.closed:
                     raise ClientClosed("Connections have been closed.")
-                socket = self._requests[channel]
-                try:
-                    tracker = (send_tracked if track else send)(socket, frames)
-                except BaseException:
-                    # raised by a signal's handler, say: half a message must end here, or the
-                    # next one becomes a part of it; the receiver drops it
-                    socket.send(b"")
-                    raise
+                line = self._lines[channel]
+                tracker = line.send(msg_id, frames, track)
                 # sending may have used up the sign that something came meanwhile
-                missed = has_input(socket)
+                missed = not line.is_open or has_input(line.socket)
                 return tracker
         finally:
             if missed:
                 self._wake()
+
+    def held(self) -> set[str]:
+        """The ids of the requests that wait for a connection."""
+        with self._lock:
+            return {msg_id for line in self._lines.values() for msg_id, _ in line.held}
+
+    def reopen(self, again: Mapping[str, Sequence[tuple[str, list[Any]]]] | None = None) -> None:
+        """Keep back requests no more.
+
+        Parameters
+        ----------
+        again : mapping, optional
+            By channel what is to be sent before those that wait: ids and frames.
+        """
+        with self._lock:
+            for name, line in self._lines.items():
+                line.put_first((again or {}).get(name, ()))
+                line.is_barred = False
+        self._wake()
+
+    def subscribe_anew(self, token: bytes) -> None:
+        """Subscribe to another token; in the I/O thread."""
+        with self._lock:
+            for socket in self._subscriptions:
+                socket.unsubscribe(self._token)
+                socket.subscribe(token)
+            self._token = token
 
     def close(self) -> None:
         """Close the sockets, once what was sent has left; from any thread."""
@@ -215,18 +274,18 @@ class Connection:
     def _run(self) -> None:
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
-        for socket, _ in self._handlers:
-            poller.register(descriptor(socket), select.POLLIN)
+        for number in (*map(descriptor, self._sockets()), *self._outages.descriptors):
+            poller.register(number, select.POLLIN)
         try:
             while not self.closed:
                 # read before sleeping: what came earlier gives no sign any more
                 while self._read_all():
                     pass
-                if self._patience.waiting:
-                    self._look()
-                    poller.poll(_LOOK * 1000)
-                else:
-                    poller.poll()
+                self._open_lines()
+                if self._outages.waiting:
+                    self._outages.look()
+                ready = poller.poll(_LOOK * 1000 if self._outages.waiting else None)
+                self._outages.read(number for number, _ in ready)
                 with contextlib.suppress(BlockingIOError):
                     self._wake_read.recv(4096)
         except BaseException as e:
@@ -236,6 +295,9 @@ class Connection:
         finally:
             self._close_sockets()
         self._inbox.on_closed()
+
+    def _sockets(self) -> list[Socket]:
+        return [socket for socket, _ in self._handlers]
 
     def _read_all(self) -> bool:
         """Read and handle what is there; whether there may be more."""
@@ -259,28 +321,30 @@ class Connection:
                     _log.exception("A message could not be handled")
         return more
 
-    def _on_monitor(self, frames: list[Any]) -> None:
-        if is_connected(frames):
-            self._patience.connected()
-        else:
-            self._patience.lost(time.monotonic())
+    def _open_lines(self) -> None:
+        with self._lock:
+            if self.closed:
+                return
+            opened = [line.open_if_possible() for line in self._lines.values()]
+            if all(opened):
+                self.opened.set()
 
-    def _look(self) -> None:
-        is_refused = refused(self._controller)
-        if self._patience.is_over(time.monotonic(), is_refused):
-            how = "nobody listens at" if is_refused else "no answer from"
-            self._inbox.on_lost(f"the controller is gone ({how} {self._controller})")
-            self._patience.connected()
+    def _bar(self) -> None:
+        with self._lock:
+            for line in self._lines.values():
+                line.bar()
+
+    def _mended(self) -> None:
+        with self._lock:
+            self._lines["query"].is_barred = False
+        self._inbox.on_back()
 
     def _close_sockets(self) -> None:
         with self._lock:
             self.closed = True
-            for socket, _ in self._handlers:
+            for socket in self._sockets():
                 socket.close()
+            self._outages.close()
             self._wake_read.close()
             self._wake_write.close()
         self._context.term()
-
-
-def _reply_handler(inbox: Inbox, channel: str) -> Callable[[list[Any]], None]:
-    return lambda frames: inbox.on_reply(channel, frames)

@@ -33,6 +33,7 @@ from .engines import EngineTable
 from .execute_reply import ExecuteReply
 from .pure import lost_with, maybe_lost
 from .recording import Recorder
+from .recovery import Recovery
 from .resolving import resolve
 from .skew import Skew
 from .tasks import MessageFuture, TaskTable
@@ -80,11 +81,25 @@ class Dispatcher:
         self.listeners: dict[str, Callable[[Message], bool]] = {}
         self.recorder = Recorder()
         self.skew = Skew()
+        #: Sees to what was lost with a connection.
+        self.recovery: Recovery | None = None
 
     # ---- submitting, in any thread
 
-    def expect(self, tasks: Sequence[MessageFuture]) -> None:
+    def expect(
+        self,
+        tasks: Sequence[MessageFuture],
+        channel: str = "",
+        messages: Sequence[list[Any]] | None = None,
+    ) -> None:
         """Add tasks that are about to be sent.
+
+        Parameters
+        ----------
+        channel : str
+            Where; empty if that is not known.
+        messages : sequence of lists of frames, optional
+            What is to be kept of them as long as they are pending.
 
         Raises
         ------
@@ -96,7 +111,18 @@ class Dispatcher:
         with self.tasks.lock:
             self.check()
             for task in tasks:
+                task.channel = channel
                 self.tasks.add(task)
+            if messages is not None:
+                for task, frames in zip(tasks, messages, strict=True):
+                    self.tasks.keep(task, frames)
+
+    def keep(self, task: MessageFuture, channel: str, frames: list[Any] | None) -> None:
+        """A task that was expected before is about to be sent; keep this of it."""
+        with self.tasks.lock:
+            task.channel = channel
+            if frames is not None and task.msg_id in self.tasks.pending:
+                self.tasks.keep(task, frames)
 
     def check(self) -> None:
         """Raise `ControllerLost` if nothing can be submitted any more."""
@@ -169,7 +195,7 @@ class Dispatcher:
         except BaseException as e:  # noqa: BLE001  (as above)
             result, error = None, e
         task.output_expected = task.output_seen  # the hub has told of it, too
-        task.output_told = True
+        task.told = True
         self._end(task, result, error)
 
     def _end(self, task: MessageFuture, result: Any, error: BaseException | None) -> None:
@@ -286,7 +312,7 @@ class Dispatcher:
         return task
 
     def _record(self, task: MessageFuture, message: Message) -> None:
-        if task.output_told:
+        if task.told:
             return
         if task.engine_id is None:
             self._note_engine(task, message)
@@ -327,10 +353,11 @@ class Dispatcher:
             finally:  # the user may have warnings raised as errors
                 self._engines.add(notice.id, notice.uuid, notice.native, notice.versions)
         elif msg_type == "unregistration_notification":
-            self._engines.remove(notice.id, notice.uuid, notice.reason)
-            self._engine_gone(notice)
+            self.engine_left(notice)
 
-    def _engine_gone(self, notice: EngineNotice) -> None:
+    def engine_left(self, notice: EngineNotice) -> None:
+        """An engine is gone, and what was sent to it comes to nothing."""
+        self._engines.remove(notice.id, notice.uuid, notice.reason)
         with self.tasks.lock:
             failed = self.tasks.on_engine(notice.uuid)
             maybe = maybe_lost(self.tasks, notice.id) if self._pure else []
@@ -345,6 +372,16 @@ class Dispatcher:
         for task in self.tasks.known():
             if task.reply_metadata and task.reply_metadata.engine == notice.uuid:
                 _end_output(task)  # the rest of it went with the engine
+
+    def on_away(self, seconds: float) -> None:
+        """See `connection.Inbox`."""
+        if self.recovery is not None:
+            self.recovery.away(seconds)
+
+    def on_back(self) -> None:
+        """See `connection.Inbox`."""
+        if self.recovery is not None:
+            self.recovery.begin()
 
     def on_closed(self) -> None:
         """The client was closed."""

@@ -65,7 +65,7 @@ class Fetching:
         """
         msg_ids = list(msg_ids)
         messenger = self._messenger
-        tasks = self._known(msg_ids)
+        tasks = self.known(msg_ids)
         if len(tasks) < len(set(msg_ids)):
             messenger.check()
             if not messenger.is_native:
@@ -74,15 +74,18 @@ class Fetching:
                     " for results; db_query tells what it knows"
                 )
             with self._lock:
-                tasks = self._known(msg_ids)
+                tasks = self.known(msg_ids)
                 new = {msg_id: self._task(msg_id) for msg_id in msg_ids if msg_id not in tasks}
                 self.fetch(list(new.values()))
                 tasks.update(new)
         return [tasks[msg_id] for msg_id in msg_ids]
 
-    def _known(self, msg_ids: list[str]) -> dict[str, MessageFuture]:
+    def known(self, msg_ids: Iterable[str]) -> dict[str, MessageFuture]:
+        """Those of the tasks of these ids that are known here, by their ids."""
         find = self._messenger.tasks.find
-        return {msg_id: task for msg_id in msg_ids if (task := find(msg_id)) is not None}
+        found = [task for msg_id in msg_ids if (task := find(msg_id)) is not None]
+        # the hub may know later what it did not know
+        return {task.msg_id: task for task in found if not _was_asked_for_in_vain(task)}
 
     def _task(self, msg_id: str) -> MessageFuture:
         task = MessageFuture(Header(msg_id, ""))
@@ -194,6 +197,10 @@ class _Answers:
         pending = self._messenger.tasks.pending
         for task in [pending[msg_id] for msg_id in self._open if msg_id in pending]:
             self._messenger.fail(task, error)
+
+
+def _was_asked_for_in_vain(task: MessageFuture) -> bool:
+    return task.fetched and task.done() and not task.told
 
 
 def _read(content: dict[str, Any], n_buffers: int) -> tuple[ResultReply, dict[str, TaskOutcome]]:

@@ -7,7 +7,14 @@ from typing import Any
 
 from ...error import ClientClosed, TaskAborted, TaskCancelled
 from ...protocol.connection import ClientInfo
-from ...protocol.messages import ConnectionRequest, Header, decode_connection_reply, encode
+from ...protocol.messages import (
+    ConnectionReply,
+    ConnectionRequest,
+    EngineNotice,
+    Header,
+    decode_connection_reply,
+    encode,
+)
 from ...protocol.session import Message, Session, new_id
 from ...protocol.versions import own_versions
 from ...serialize.functions import PickledFunctions
@@ -23,6 +30,7 @@ from .history import History
 from .interrupts import InterruptsHeld
 from .late import LateCalls
 from .recording import Recorder
+from .recovery import Recovery
 from .submission import Submission
 from .tasks import MessageFuture, TaskTable
 
@@ -58,7 +66,7 @@ class Messenger(Submission):
         self._dispatcher.comms = self._comms
         self._token = new_id()
         self._interface = reachable(info.interface, info.location)
-        self._connection = Connection(
+        self.connection = Connection(
             info, self._interface, self._dispatcher, b"token:" + self._token.encode()
         )
         #: Versions of Python and of key packages there; empty if it tells none.
@@ -67,6 +75,8 @@ class Messenger(Submission):
         self._compact = False
         self.late = LateCalls(self)
         self.fetching = Fetching(self)
+        self.patience = 0.0
+        self._dispatcher.recovery = Recovery(self)
         self.host = None
 
     @property
@@ -106,22 +116,45 @@ class Messenger(Submission):
         TimeoutError
             It did not answer in so many seconds; the text says why, as far as that can be told.
         """
-        self._connection.start()
+        self.connection.start()
         task = self.request("query", "connection_request", ConnectionRequest(self._token))
         own_versions()  # takes a moment, the first time: while the controller answers
         if not task.wait(timeout):
             raise TimeoutError(self._no_answer(timeout))
         reply = decode_connection_reply(encode(task.result()))
-        native = set(reply.native or ())
+        # one of the published package would take a client that connects anew for another one that
+        # has the same name
+        native = reply.native is not None
+        self.connection.connect(self.session.session_id.encode() if native else b"")
+        if not self.connection.opened.wait(timeout):
+            raise TimeoutError(
+                f"the controller at {self._interface}:{self._info.registration} answers, and its"
+                f" other ports cannot be reached: {', '.join(self.connection.unopened())}"
+            )
+        self.meet(reply, stacklevel=3)  # who makes the client
+
+    def meet(self, reply: ConnectionReply, stacklevel: int = 1) -> None:
+        """Take in what the controller tells of itself and its engines.
+
+        Parameters
+        ----------
+        stacklevel : int
+            How many calls above this one is the line that is warned of.
+
+        Warns
+        -----
+        VersionMismatchWarning
+        """
         # only a controller of this package says which engines are of this package
         self._compact = reply.native is not None
+        native = set(reply.native or ())
+        self.patience = reply.patience
+        self.connection.wait_longer(reply.patience)
         self.controller_versions = reply.versions.get("controller", {})
         for engine_id, uuid in reply.engines.items():
             self.engines.add(int(engine_id), uuid, uuid in native, reply.versions.get(uuid))
-        self._dispatcher.skew.meet(
-            {uuid: (int(i), reply.versions.get(uuid, {})) for i, uuid in reply.engines.items()},
-            stacklevel=3,  # who makes the client
-        )
+        engines = {u: (int(i), reply.versions.get(u, {})) for i, u in reply.engines.items()}
+        self._dispatcher.skew.meet(engines, stacklevel + 1)
 
     def _no_answer(self, timeout: float) -> str:
         url = f"{self._interface}:{self._info.registration}"
@@ -140,14 +173,14 @@ class Messenger(Submission):
 
     def close(self) -> None:
         """Close the connection; what has no result yet fails."""
-        self._connection.close()
+        self.connection.close()
         self._dispatcher.on_closed()
         if self._comms is not None:
             self._comms.close()
 
     def abandon(self) -> None:
         """Like `close`, for finalizers; see `Connection.abandon`."""
-        self._connection.abandon()
+        self.connection.abandon()
         if self._comms is not None:
             self._comms.close()
 
@@ -156,7 +189,7 @@ class Messenger(Submission):
     @property
     def in_io_thread(self) -> bool:
         """Whether this is called in the thread that handles what arrives."""
-        return self._connection.in_io_thread
+        return self.connection.in_io_thread
 
     @property
     def is_native(self) -> bool:
@@ -205,6 +238,18 @@ class Messenger(Submission):
         """See `Dispatcher.told`."""
         self._dispatcher.told(task, message, received)
 
+    def lose(self, reason: str) -> None:
+        """The controller is of no use any more."""
+        self._dispatcher.on_lost(reason)
+
+    def engine_left(self, notice: EngineNotice) -> None:
+        """See `Dispatcher.engine_left`."""
+        self._dispatcher.engine_left(notice)
+
+    def forget_listeners(self) -> None:
+        """Heed no answers any more to what was asked by `ask`."""
+        self._dispatcher.listeners.clear()
+
     def withdraw(self, requests: Sequence[MessageFuture]) -> None:
         """Expect no answer to these any more."""
         self._dispatcher.withdraw(requests)
@@ -240,7 +285,7 @@ class Messenger(Submission):
         with InterruptsHeld():
             listeners[header.msg_id] = on_answer
             try:
-                self._connection.send("query", frames)
+                self.connection.send("query", frames)
             except BaseException:
                 listeners.pop(header.msg_id, None)
                 raise
@@ -263,4 +308,4 @@ class Messenger(Submission):
         """
         frames = self.session.frame(header, content, metadata=metadata, buffers=buffers)
         with InterruptsHeld():
-            self._connection.send("mux", [uuid.encode(), *frames])
+            self.connection.send("mux", [uuid.encode(), *frames])

@@ -20,7 +20,7 @@ from .engines import EngineTable
 from .history import History
 from .interrupts import InterruptsHeld
 from .serving import serve_meanwhile
-from .tasks import MessageFuture
+from .tasks import RECORDED, TASK_CHANNELS, MessageFuture, copies
 
 if TYPE_CHECKING:
     from .late import LateCalls
@@ -50,7 +50,9 @@ class Submission(Canceller):
     _compact: bool
     _functions: PickledFunctions
     _dispatcher: Dispatcher
-    _connection: Connection
+    connection: Connection
+    #: Seconds that the controller, when it is gone, may take to come back; 0: it will not.
+    patience: float
 
     def pack(
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -184,8 +186,13 @@ class Submission(Canceller):
         frames = self.session.frame(
             task.header, content, metadata=metadata, buffers=buffers, compact=self._compact
         )
+        kept = None
+        if self.patience:
+            (frames,) = copies((frames,))
+            kept = frames
         with InterruptsHeld():
-            task.memory = self._connection.send("task", frames, task.owner.track)
+            self._dispatcher.keep(task, "task", kept)
+            task.memory = self.connection.send("task", frames, task.owner.track, msg_id=task.msg_id)
 
     def submit(
         self,
@@ -232,12 +239,19 @@ class Submission(Canceller):
         if self.host is not None and channel in ("mux", "task"):
             for task in tasks:
                 serve_meanwhile(task, self.host)
+        kept = None
+        if (
+            self.patience
+            or channel not in TASK_CHANNELS
+            or tasks[0].header.msg_type not in RECORDED
+        ):
+            kept = messages = copies(messages)
         # expected before they are sent: the reply may be faster than we are
         with InterruptsHeld():
-            self._dispatcher.expect(tasks)
+            self._dispatcher.expect(tasks, channel, kept)
             try:
                 for task, frames in zip(tasks, messages, strict=True):
-                    task.memory = self._connection.send(channel, frames, track)
+                    task.memory = self.connection.send(channel, frames, track, msg_id=task.msg_id)
             except BaseException:
                 self._dispatcher.withdraw(tasks)
                 raise

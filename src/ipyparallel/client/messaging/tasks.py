@@ -20,6 +20,13 @@ from .metadata import Metadata
 from .recording import StreamText
 from .resolving import SafeFuture, is_done, resolve
 
+#: The channels that tasks are sent on, and what the hub has records of.
+TASK_CHANNELS = frozenset(("mux", "task"))
+RECORDED = frozenset(("apply_request", "execute_request"))
+
+#: Most bytes kept of tasks that are pending, to send them again.
+KEPT_LIMIT = 256 << 20
+
 
 class MessageFuture(SafeFuture):
     """The reply to one message.
@@ -46,8 +53,11 @@ class MessageFuture(SafeFuture):
     held: BaseException | None = None
     #: Whether the hub is asked for it, and no reply expected: of another client's task, say.
     fetched = False
-    #: Whether the hub has told of its output, so that what still comes was told already.
-    output_told = False
+    #: Whether the hub has told how it ended, and of its output: what still comes was told already.
+    told = False
+    #: The channel it was sent on, or is to be; and what was sent, if that is kept: see `TaskTable`.
+    channel = ""
+    frames: list[Any] | None = None
     #: Buffers of the answer to a query.
     buffers: Sequence[Any] = ()
     #: Where it was when it was cancelled; see `Cancellation`.
@@ -90,6 +100,11 @@ class MessageFuture(SafeFuture):
         self.display_marks: list[dict[str, int]] = []
         self._metadata: Metadata | None = None
         self._output: Future[None] | None = None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the hub hears of it, so that it can be asked what has become of it."""
+        return self.channel in TASK_CHANNELS and self.header.msg_type in RECORDED
 
     @property
     def output(self) -> Future[None]:
@@ -226,6 +241,8 @@ _output_lock = threading.Lock()
 class TaskTable:
     """The tasks that have not ended, and those that have and that somebody still holds, by id.
 
+    What was sent of a task can be kept until it ends, at most `KEPT_LIMIT` bytes of all together.
+
     `lock` guards changes, and going through all of them. It is held for an instant, and never
     while a future is resolved.
     """
@@ -234,6 +251,8 @@ class TaskTable:
         self.lock = threading.Lock()
         self.pending: dict[str, MessageFuture] = {}
         self._known: weakref.WeakValueDictionary[str, MessageFuture] = weakref.WeakValueDictionary()
+        #: Bytes of what is kept.
+        self.kept = 0
 
     def add(self, task: MessageFuture) -> None:
         """A task was, or is about to be, submitted."""
@@ -250,7 +269,26 @@ class TaskTable:
 
     def end(self, msg_id: str) -> MessageFuture | None:
         """A task has ended."""
-        return self.pending.pop(msg_id, None)
+        task = self.pending.pop(msg_id, None)
+        if task is not None and task.frames is not None:
+            self._drop(task)
+        return task
+
+    def keep(self, task: MessageFuture, frames: list[Any]) -> None:
+        """Keep what is sent of a task that is pending, if there is room."""
+        size = _size(frames)
+        if self.kept + size <= KEPT_LIMIT:
+            task.frames = frames
+            self.kept += size
+
+    def _drop(self, task: MessageFuture) -> None:
+        self.kept -= _size(task.frames or ())
+        task.frames = None
+
+    def all_pending(self) -> list[MessageFuture]:
+        """The tasks that have not ended, in the order in which they were added."""
+        with self.lock:
+            return list(self.pending.values())
 
     def forget(self, tasks: Iterable[MessageFuture]) -> None:
         """Do not find these any more, of which nothing is expected; who holds one keeps it."""
@@ -266,4 +304,27 @@ class TaskTable:
         """All pending tasks; none is left."""
         tasks = list(self.pending.values())
         self.pending.clear()
+        for task in tasks:
+            self._drop(task)
         return tasks
+
+
+def _size(frames: Sequence[bytes]) -> int:
+    return sum(map(len, frames))
+
+
+def copies(messages: Sequence[list[Any]]) -> list[list[Any]]:
+    """Messages whose frames will not change, whatever becomes of the memory that they are of."""
+    # the same buffer may go to many engines
+    copied: dict[int, bytes] = {}
+    return [
+        [frame if type(frame) is bytes else _copy(frame, copied) for frame in frames]
+        for frames in messages
+    ]
+
+
+def _copy(frame: Any, copied: dict[int, bytes]) -> bytes:
+    copy = copied.get(id(frame))
+    if copy is None:
+        copy = copied[id(frame)] = bytes(frame)
+    return copy

@@ -74,6 +74,8 @@ class BaseLauncher(AsyncFirst, LoggingConfigurable):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stop_data: StopData | None = None
+        #: Whether its end is wanted.
+        self.stop_asked = False
         #: Whether to log a failure with its output; not while somebody waits who will raise it.
         self.log_failure = True
         self._stopped: Future[StopData] = Future()

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from traitlets import Bool, Float, Integer, Unicode
 
+from ...engine.restarts import RESTART_SIGNAL
 from ...protocol import profiles
 from ..profile_config import load_config
 from .base import BaseLauncher, NotRunning, StopData, outcome
@@ -42,7 +43,6 @@ class LocalProcessLauncher(BaseLauncher):
     #: Whether the process is to end with this one, however this one ends.
     lifeline = False
     _process: LocalProcess | None = None
-    _stop_asked = False
 
     def _output_file_default(self) -> str:
         folder = profiles.log_folder(self.profile_dir)
@@ -82,7 +82,7 @@ class LocalProcessLauncher(BaseLauncher):
     def _process_ended(self, ended: Future[int | None]) -> None:
         data = {"exit_code": ended.result(), "pid": self.pid, "identifier": self.identifier}
         failed = data["exit_code"] not in (0, None, -signal.SIGTERM)
-        if failed and self.log_failure and not self._stop_asked:
+        if failed and self.log_failure and not self.stop_asked:
             self.log.warning(
                 "%s failed with exit code %s. The end of its output (all of it is in %s):\n%s",
                 self.identifier,
@@ -110,7 +110,7 @@ class LocalProcessLauncher(BaseLauncher):
         """Ask it to end; kill it, with all it has started, if it does not."""
         if self._process is None or not self.running:
             return self.stop_data
-        self._stop_asked = True
+        self.stop_asked = True
         self._process.terminate()
         try:
             return await self.join(self.stop_seconds_until_kill)
@@ -234,6 +234,7 @@ class LocalEngineLauncher(LocalProcessLauncher, EngineLauncher):
     """Starts one engine on this host."""
 
     waits_for_connection_file = True
+    restarts_in_place = not WINDOWS
 
     async def start(self, n: int = 1) -> None:
         """Start the engines, which is to start their supervisor."""
@@ -250,6 +251,11 @@ class LocalEngineLauncher(LocalProcessLauncher, EngineLauncher):
             self._process.send_signal_to_children(sig)
         else:
             await super().signal(sig)
+
+    async def restart_in_place(self) -> None:
+        """Have the supervisor replace all engines."""
+        if self._process is not None:
+            self._process.send_signal(RESTART_SIGNAL)
 
 
 class LocalEngineSetLauncher(LocalEngineLauncher):

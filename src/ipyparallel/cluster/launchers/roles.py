@@ -139,6 +139,8 @@ class EngineLauncher(BaseLauncher):
     ).tag(config=True, to_dict=True)
     engine_set_id = Unicode(help="Which of the cluster's engine sets it is.").tag(to_dict=True)
 
+    #: Whether `restart_in_place` is there.
+    restarts_in_place = False
     #: Whether what it starts waits for the connection file by itself, so that it can be started
     #: together with the controller. If not, it is started when the file is there.
     waits_for_connection_file = False
@@ -162,3 +164,7 @@ class EngineLauncher(BaseLauncher):
     async def start(self, n: int = 1) -> Any:
         """Start `n` engines."""
         return await super().start(n)
+
+    async def restart_in_place(self) -> None:
+        """Have all engines killed, and others started in their places, under the same ids."""
+        raise NotImplementedError(f"{type(self).__name__} cannot restart engines in their places")

@@ -31,8 +31,8 @@ class TaskDatabase(LoggingConfigurable):
 
     What is written is any mapping of some of `FIELDS`. A dict is copied. Any other mapping is
     taken to be immutable, to decode its fields when they are asked for, and to say in `nbytes`
-    how much memory it holds (and, if it likes, in `has_ended` whether its `completed` is not
-    None, which spares decoding that); it is kept as it is for as long as the database can. Dates have a
+    how much memory it holds; in `has_ended` it may say whether its `completed` is not None, so
+    that this need not be decoded. It is kept as it is for as long as the database can. Dates have a
     time zone.
 
     What is read are dicts of the reader's own, with all of `FIELDS`.

@@ -124,11 +124,21 @@ class Culled:
         self._prefixes = prefixes
         self._highest: OrderedDict[str, tuple[int, str]] = OrderedDict()
 
-    def add(self, msg_id: str, limit: str) -> None:
-        """A record went, because of a limit, of which a text tells."""
+    def add(self, msg_id: str, limit: str) -> tuple[str, int, str]:
+        """A record went, because of a limit, of which a text tells.
+
+        Returns what is remembered from now on, for those who keep it: the prefix, the highest
+        number that went, and the limit.
+        """
         prefix, number = split_id(msg_id)
-        known = self._highest.get(prefix)
-        self._highest[prefix] = (max(number, known[0]) if known else number, limit)
+        if (known := self._highest.get(prefix)) is not None:
+            number = max(number, known[0])
+        self.remember(prefix, number, limit)
+        return prefix, number, limit
+
+    def remember(self, prefix: str, number: int, limit: str) -> None:
+        """Take in what was kept of an earlier run."""
+        self._highest[prefix] = number, limit
         self._highest.move_to_end(prefix)
         if len(self._highest) > self._prefixes:
             self._highest.popitem(last=False)

@@ -42,9 +42,9 @@ class _Record:
         """Set some fields; returns by how many bytes this made it larger."""
         last = self.parts[-1]
         if isinstance(part, dict) and isinstance(last, dict):
-            before = size_of(last)
+            before = {field: last[field] for field in part if field in last}
+            growth = size_of(part) - size_of(before)
             last.update(part)
-            growth = size_of(last) - before
         else:
             self.parts.append(part)
             growth = size_of(part)

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from fnmatch import translate
-from typing import Any
+from typing import Any, TypeGuard
 
 from .record import BUFFER_FIELDS, FIELDS, RecordError
 
@@ -137,6 +137,17 @@ def zoned(operand: Any) -> Any:
     if isinstance(operand, (list, tuple, set, frozenset)):
         return [zoned(item) for item in operand]
     return operand
+
+
+def is_plain_text(value: Any) -> TypeGuard[str]:
+    """Whether other databases have this text as Python has it, and compare it in the same way."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def make_test(name: str, operand: Any) -> Test:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Dict, List, Unicode
 
 from .base import TaskDatabase
-from .matching import CompositeFilter, Query, wanted_keys
+from .matching import CompositeFilter, Query, is_plain_text, wanted_keys
 from .record import BUFFER_FIELDS, FIELDS, UnknownRecord, empty_record
 from .writer import BatchWriter, Change
 
@@ -57,8 +57,9 @@ class MongoDB(TaskDatabase):
                 "records of tasks in MongoDB need pymongo: pip install 'ipyparallel[mongodb]'"
             ) from e
         options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+        self._client: Any = None
         try:
-            self._client: Any = pymongo.MongoClient(*self.connection_args, **self.connection_kwargs)
+            self._client = pymongo.MongoClient(*self.connection_args, **self.connection_kwargs)
             database = self._client[self.database]
             self._records: Collection[dict[str, Any]] = database.get_collection(
                 self.collection, codec_options=options
@@ -66,6 +67,8 @@ class MongoDB(TaskDatabase):
             self._records.create_index("msg_id", unique=True)
             self._records.create_index("submitted")
         except PyMongoError as e:
+            if self._client is not None:
+                self._client.close()
             raise ValueError(f"cannot keep records of tasks in MongoDB: {e}") from e
         self._writer = BatchWriter(self._write, "MongoDB", self.log)
 
@@ -186,15 +189,16 @@ def narrowed(query: Query) -> dict[str, Any]:
 
 def _narrowed(wanted: CompositeFilter) -> Iterable[tuple[str, Any]]:
     for name, operand in wanted.conditions.items():
-        if name == "$glob":
-            yield "$regex", re.compile(f"^{_regex_prefix(operand)}")
+        if name == "$glob" and is_plain_text(operand):
+            yield "$regex", f"^{_regex_prefix(operand)}"
         elif name == "$exists":
             yield "$ne" if operand else "$eq", None
         elif (name in ("$eq", "$ne") and operand is None) or (
-            (name == "$eq" or name in _ORDERED) and isinstance(operand, (str, datetime))
+            (name == "$eq" or name in _ORDERED)
+            and (isinstance(operand, datetime) or is_plain_text(operand))
         ):
             yield "$lte" if name == "$le" else name, operand
-        elif name == "$in" and all(isinstance(item, str) for item in operand):
+        elif name == "$in" and all(map(is_plain_text, operand)):
             yield name, operand
 
 

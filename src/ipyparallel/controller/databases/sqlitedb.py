@@ -17,7 +17,7 @@ from traitlets import Float, Integer, Unicode
 from traitlets.config import Application
 
 from .base import TaskDatabase
-from .culling import Culled
+from .culling import PREFIXES, Culled
 from .matching import Query, wanted_keys
 from .record import FIELDS, CulledRecord, UnknownRecord
 from .sqlrows import condition_of, declaration, decoded, encoded
@@ -71,16 +71,16 @@ class SQLiteDB(TaskDatabase):
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             self._reader = self._connect()
             self._connection = self._connect()  # the thread's, from when there is one
-            self._make_table()
+            self._make_tables()
+            self._culled = self._read_culled()
+            self._ended = self._count_ended()
         except (sqlite3.Error, OSError) as e:
             self._disconnect()
             raise ValueError(f"cannot keep records of tasks in {self.path}: {e}") from e
-        self._culled = Culled()
         self._pages_checked = 0
-        self._ended = self._count_ended()
         self._writer = BatchWriter(self._write, str(self.path), self.log)
 
-    def _make_table(self) -> None:
+    def _make_tables(self) -> None:
         with self._connection as c:
             c.execute("PRAGMA journal_mode = WAL")
             self.table = _fitting_table(c, self.table)
@@ -94,6 +94,10 @@ class SQLiteDB(TaskDatabase):
             ):
                 index = _quoted(f"{self.table}-{name}")
                 c.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {self._name} ({indexed})")
+            c.execute(
+                f"CREATE TABLE IF NOT EXISTS {self._culled_name}"
+                " (prefix text PRIMARY KEY, number integer, why text)"
+            )
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -105,6 +109,10 @@ class SQLiteDB(TaskDatabase):
     @property
     def _name(self) -> str:
         return _quoted(self.table)
+
+    @property
+    def _culled_name(self) -> str:
+        return _quoted(f"{self.table}-culled")
 
     def close(self) -> None:
         """Write what is to be written, and close the file."""
@@ -149,7 +157,7 @@ class SQLiteDB(TaskDatabase):
 
     def _delete_each(self, msg_ids: list[str]) -> None:
         with self._connection as c:
-            c.executemany(f"DELETE FROM {self._name} WHERE msg_id = ?", zip(msg_ids))
+            c.executemany(f"DELETE FROM {self._name} WHERE msg_id = ?", zip(msg_ids, strict=True))
 
     def _write(self, changes: list[Change]) -> None:
         with self._connection as c:
@@ -209,9 +217,9 @@ class SQLiteDB(TaskDatabase):
         tested = list(query.fields)
         columns = ", ".join([*tested, *wanted])
         condition = condition_of(query)
-        statement = (
-            f"SELECT {columns} FROM {self._name} WHERE {condition.sql} ORDER BY submitted, rowid"
-        )
+        # With a plus, what is searched for decides which index is used, not what is sorted by.
+        order = "submitted, rowid" if condition.sql == "1" else "+submitted, rowid"
+        statement = f"SELECT {columns} FROM {self._name} WHERE {condition.sql} ORDER BY {order}"
         n = len(tested)
         with closing(self._reader.execute(statement, condition.operands)) as rows:
             return [
@@ -277,9 +285,22 @@ class SQLiteDB(TaskDatabase):
             [number],
         )
         msg_ids = [msg_id for (msg_id,) in oldest]
-        self._delete_each(msg_ids)
-        for msg_id in msg_ids:
-            self._culled.add(msg_id, f"SQLiteDB.{limit} = {getattr(self, limit):,}")
+        why = f"SQLiteDB.{limit} = {getattr(self, limit):,}"
+        known = {row[0]: row for row in (self._culled.add(msg_id, why) for msg_id in msg_ids)}
+        with self._connection as c:
+            c.executemany(f"DELETE FROM {self._name} WHERE msg_id = ?", zip(msg_ids, strict=True))
+            statement = f"INSERT OR REPLACE INTO {self._culled_name} VALUES (?, ?, ?)"
+            c.executemany(statement, known.values())
+
+    def _read_culled(self) -> Culled:
+        """What is known of records that went in earlier runs, and not more than is remembered."""
+        culled = Culled()
+        with self._connection as c:
+            last = f"SELECT rowid FROM {self._culled_name} ORDER BY rowid DESC LIMIT {PREFIXES}"
+            c.execute(f"DELETE FROM {self._culled_name} WHERE rowid NOT IN ({last})")
+            for row in c.execute(f"SELECT * FROM {self._culled_name} ORDER BY rowid"):
+                culled.remember(*row)
+        return culled
 
 
 def _record(columns: Iterable[str], row: Iterable[Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from .matching import Query, zoned
+from .matching import Query, is_plain_text, zoned
 from .record import BUFFER_FIELDS, FIELDS
 
 DATES = frozenset(("submitted", "started", "completed", "received"))
@@ -75,7 +75,7 @@ def encoded(column: str, value: Any) -> str | bytes | None:
         return _json(value)
     if column in DATES and isinstance(value, datetime):
         return date_text(value)
-    if isinstance(value, str) and _encodable(value):
+    if is_plain_text(value):
         return value
     return _json(value).encode()
 
@@ -125,14 +125,6 @@ def _plain(value: Any) -> Any:
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _date(value: Any) -> Any:
@@ -226,10 +218,10 @@ def _date_clause(column: str, operator: str, operand: Any) -> tuple[str, list[st
 
 
 def _text_clause(column: str, operator: str, operand: Any) -> tuple[str, list[str], bool] | None:
-    if operator == "$in" and all(map(_comparable, operand)):
+    if operator == "$in" and all(map(is_plain_text, operand)):
         choice = f"{column} IN (SELECT value FROM json_each(?))"
         return choice, [json.dumps(operand, ensure_ascii=False)], True
-    if not _comparable(operand):
+    if not is_plain_text(operand):
         return None
     if operator == "$glob":
         prefix = re.split(r"[*?\[]", operand, maxsplit=1)[0]
@@ -240,8 +232,3 @@ def _text_clause(column: str, operator: str, operand: Any) -> tuple[str, list[st
         # blobs are greater than any text: what is no text is compared elsewhere
         return f"{column} {operators[operator]} ?", [operand], operator == "$eq"
     return None
-
-
-def _comparable(operand: Any) -> bool:
-    """Whether SQL compares texts with this as Python does."""
-    return isinstance(operand, str) and "\0" not in operand and _encodable(operand)

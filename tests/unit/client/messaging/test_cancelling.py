@@ -316,7 +316,7 @@ def test_published_engines_are_asked_in_their_way(bench):
 def test_an_engine_that_dies_leaves_nothing_open(bench):
     task = bench.direct()
     cancelling = begin(bench, task)
-    bench.messenger._dispatcher._engine_gone(
+    bench.messenger._dispatcher.engine_left(
         type("Notice", (), {"uuid": "u0", "id": 0, "reason": "killed"})
     )
     assert isinstance(task.exception(0), EngineError)

@@ -178,6 +178,18 @@ def test_what_the_hub_does_not_know_fails(bench, hub):
         third.result(0)
 
 
+def test_what_the_hub_did_not_know_it_may_know_later(bench, hub):
+    (first,) = bench.messenger.fetching.tasks(["x"])
+    hub.take()
+    hub.answer(unknown={"x": "never heard of it"})
+    (second,) = bench.messenger.fetching.tasks(["x"])
+    assert hub.take() == ["x"]
+    hub.answer(results={"x": 1})
+    assert second.result(0) == 1
+    assert isinstance(first.exception(0), KeyError)
+    assert bench.messenger.fetching.tasks(["x"]) == [second]
+
+
 def test_another_may_take_care_of_what_is_not_known(bench, hub):
     tasks = [bench.balanced(), bench.balanced()]
     bench.wire.take()
@@ -317,7 +329,6 @@ def test_a_controller_that_is_lost_ends_them(bench, hub):
     with pytest.raises(ipp.ControllerLost, match="it burned down"):
         bench.messenger.fetching.tasks(["y"])
     assert bench.messenger._dispatcher.listeners == {}
-    assert bench.messenger.fetching.tasks(["x"]) == [task]
 
 
 def test_what_could_not_be_asked_for_is_not_waited_for(bench):
