@@ -256,6 +256,9 @@ class IPController(BaseParallelApplication):
         hearts = HeartMonitor(parent=self)
         session = Session(key.encode())
         records = self._records(session)
+        restorable = self._restorable(earlier)
+        if not (restorable and earlier):
+            records.abandon_pending()
         hub = Hub(
             session,
             Session(key.encode()),
@@ -267,7 +270,7 @@ class IPController(BaseParallelApplication):
             max_misses=hearts.max_heartmonitor_misses,
             stop=stopped.set,
             log=self.log,
-            restorable=self._restorable(earlier),
+            restorable=restorable,
         )
         scheduler = self._scheduler(channels, Session(key.encode()), records.journal, failed)
         relays = [
@@ -331,14 +334,12 @@ class IPController(BaseParallelApplication):
             database = kind(parent=self, log=self.log, session=session.session_id)
         except (ImportError, TypeError, ValueError) as e:
             raise OSError(str(e)) from e
-        records = Records(
+        return Records(
             database,
             self.log,
             payload_limit=settings.payload_limit,
             output_limit=settings.output_limit,
         )
-        records.abandon_pending()
-        return records
 
     def _scheduler(
         self,

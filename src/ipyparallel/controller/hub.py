@@ -153,9 +153,9 @@ class Hub:
         self.instance = new_id()
         #: Seconds that engines and clients wait for a controller that is gone.
         self.patience = restorable.patience if restorable else 0.0
-        #: Gives the restored tasks, when the engines of an earlier run are back; see
-        #: `link.Restored`.
-        self.restored_tasks: Callable[[], list[list[bytes]]] = list
+        #: What engines that are back hold, while others are waited for.
+        self._held: set[str] = set()
+        self._after_restoring: list[Callable[[], None]] = []
         self._restorable = restorable
         self._table_due = False
         self._restoring = False
@@ -503,7 +503,25 @@ class Hub:
         if missing := len(self.returning.expected):
             self.log.warning("Not waiting for %d engines that have not come back", missing)
             self.returning.expected.clear()
-        self._tell_scheduler(link.Restored(self.restored_tasks()))
+        restored = self.records.restore(self._held, self.session)
+        self._mux_relay.send([link.encode(link.RestoredDirect(restored.direct))])
+        self._tell_scheduler(link.Restored(restored.balanced))
+        self._held.clear()
+        waiting, self._after_restoring = self._after_restoring, []
+        for then in waiting:
+            then()
+
+    def when_restored(self, then: Callable[[], None]) -> None:
+        """Call `then` when it is known what is left of the tasks of an earlier run."""
+        if self._restoring:
+            self._after_restoring.append(then)
+        else:
+            then()
+
+    def holds(self, msg_ids: Iterable[str]) -> None:
+        """An engine has come back, and holds these."""
+        if self._restoring:
+            self._held.update(msg_ids)
 
     def engine_dead(self, uuid: str) -> None:
         """An engine that the hub does not know will not come back."""

@@ -65,6 +65,21 @@ class Restored(msgspec.Struct, tag=True):
     tasks: list[list[bytes]] = []
 
 
+class DirectTask(msgspec.Struct):
+    """A direct task of an earlier run that an engine holds."""
+
+    uuid: str
+    msg_id: str
+    client: bytes
+    header_frame: bytes
+
+
+class RestoredDirect(msgspec.Struct, tag=True):
+    """Hub, to the direct relay: these are to be answered yet."""
+
+    tasks: list[DirectTask]
+
+
 class EngineLeft(msgspec.Struct, tag=True):
     """Hub, to all: an engine is gone, and why."""
 
@@ -161,7 +176,16 @@ ToScheduler = (
     | LoadRequest
     | Stop
 )
-ToRelay = EngineLeft | EngineAway | EngineBack | EngineUnknown | Greet | LoadRequest | Stop
+ToRelay = (
+    EngineLeft
+    | EngineAway
+    | EngineBack
+    | EngineUnknown
+    | Greet
+    | RestoredDirect
+    | LoadRequest
+    | Stop
+)
 ToHub = EngineReached | EngineUnreachable | RecallTasks | CancelTasks | ReplaceEngine | Load
 
 encode = msgspec.msgpack.Encoder().encode

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..error import EngineError, describe_exception, engine_died, may_have_died
-from ..protocol.session import Message, utc_date
+from ..error import ControllerLost, describe_exception, engine_died, may_have_died
+from ..protocol.session import Message, Session, utc_date
 from ..util.dates import utcnow
 from .databases.base import TaskDatabase
 from .databases.nodb import NoDB
@@ -21,6 +21,7 @@ from .databases.record import CulledRecord, NoData, UnknownRecord
 from .journal import Ended, EngineDied, Journal, MaybeDied, NoJournal, Sent
 from .lazy_records import RequestRecord
 from .record_output import OutputRecorder
+from .restored import RESTORED_FIELDS, RestoredTasks, read_restored
 
 #: Seconds between the first event and a look at the journal: what has come meanwhile is read
 #: together.
@@ -71,6 +72,8 @@ class Records:
         self.journal = Journal(self._wake, payload_limit) if self.keeps_any else NoJournal()
         #: The tasks that have not ended, and the engine that has them, if that is known.
         self.pending: dict[str, str] = {}
+        #: Tasks of an earlier run that are lost, but for clients that submit them again.
+        self.lost: dict[str, str] = {}
         self._outputs = OutputRecorder(database, output_limit, self._is_recent)
         #: Those that have ended last.
         self._recent: OrderedDict[str, None] = OrderedDict()
@@ -100,6 +103,7 @@ class Records:
         for event in self.journal.take():
             match event:
                 case RequestRecord():
+                    self.lost.pop(event.msg_id, None)
                     self.pending[event.msg_id] = event.engine_uuid
                     self._try(self.database.add_record, event.msg_id, event)
                 case Sent(msg_id, uuid):
@@ -166,20 +170,45 @@ class Records:
         self._try(self._outputs.record, message)
         self._read_soon()
 
-    def abandon_pending(self) -> None:
-        """Have the tasks end that a database from an earlier controller has as pending."""
-        self._try(self._abandon_pending)
+    def restore(self, holding: Collection[str], session: Session) -> RestoredTasks:
+        """Take over the tasks that a database from an earlier run has as pending.
 
-    def _abandon_pending(self) -> None:
-        if not self.keeps_any:
-            return
-        left = self.database.find_records({"completed": None}, ["msg_id", "engine_uuid"])
-        for record in left:
-            error = EngineError(f"task {record['msg_id']} has no result: {_STOPPED}")
-            fields = failure(error, record["engine_uuid"] or "")
-            self.database.update_record(record["msg_id"], fields)
-        if left:
-            self._log.warning("%d tasks had not ended when their controller stopped", len(left))
+        Parameters
+        ----------
+        holding : collection of str
+            See `read_restored`.
+        """
+        try:
+            self.read()
+            left = [
+                record
+                for record in self.database.find_records({"completed": None}, RESTORED_FIELDS)
+                if record["msg_id"] not in self.pending
+            ]
+            found = read_restored(left, holding, session)
+        except Exception:  # noqa: BLE001  (as in `_try`)
+            self._log.exception("The tasks of an earlier run cannot be read")
+            return RestoredTasks()
+        self.pending.update(found.pending)
+        self.lost.update(found.lost)
+        self._abandon(found.lost)
+        return found
+
+    def abandon_pending(self) -> None:
+        """Have the tasks end that a database from an earlier run has as pending."""
+        self._try(self._abandon_all)
+
+    def _abandon_all(self) -> None:
+        if self.keeps_any:
+            left = self.database.find_records({"completed": None}, ["msg_id", "engine_uuid"])
+            self._abandon({record["msg_id"]: record["engine_uuid"] or "" for record in left})
+
+    def _abandon(self, lost: Mapping[str, str]) -> None:
+        for msg_id, uuid in lost.items():
+            error = ControllerLost(f"task {msg_id} has no result: {_STOPPED}")
+            self._try(self.database.update_record, msg_id, failure(error, uuid))
+        if lost:
+            self._log.warning("%d tasks were lost when their controller stopped", len(lost))
 
     # ---- who asks
 

@@ -220,6 +220,10 @@ class RequestRelay:
                 self._give_up(uuid, f"engine {uuid} cannot be reached")
             case link.Greet(uuid):
                 self._greet(uuid)
+            case link.RestoredDirect(tasks):
+                for task in tasks:
+                    asked = Asked(task.client, task.header_frame)
+                    self._queues.requested(task.uuid, task.msg_id, asked)
             case link.EngineLeft(uuid, reason, engine_id):
                 self._journal.engine_died(self._queues.forget(uuid), uuid, engine_id, reason)
                 self._agents.forget(uuid)

@@ -35,8 +35,11 @@ _OUTPUT = ("execute_input", "execute_result", "error", "stdout", "stderr")
 def results(hub: Hub, message: Message, reply: Reply) -> None:
     """What became of tasks."""
     request: ResultRequest = message.read_content(ResultRequest)
-    answer = _answer_waiting if request.wait else _answer_at_once
-    answer(hub, request, reply)
+    if request.wait:
+        # a client that has connected again submits what is lost; only then it is known what is
+        hub.when_restored(lambda: _answer_waiting(hub, request, reply))
+    else:
+        _answer_at_once(hub, request, reply)
 
 
 def _answer_at_once(hub: Hub, request: ResultRequest, reply: Reply) -> None:
@@ -65,6 +68,9 @@ def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
                 missing.add(msg_id)
                 continue
             missing.discard(msg_id)
+            if msg_id in hub.records.lost:
+                found.unknown[msg_id] = f"message {msg_id!r} was lost with an earlier controller"
+                continue
             try:
                 found.add(hub, msg_id, request.status_only)
             except KeyError as e:

@@ -12,7 +12,9 @@ from ipyparallel.controller.databases.dictdb import DictDB
 from ipyparallel.controller.databases.nodb import NoDB
 from ipyparallel.controller.databases.record import NoData
 from ipyparallel.controller.journal import NoJournal
+from ipyparallel.controller.lazy_records import RequestRecord
 from ipyparallel.controller.records import Records
+from ipyparallel.protocol.session import Session
 
 from .task_messages import output_of, reply_to, request
 
@@ -203,6 +205,7 @@ def test_tasks_that_an_earlier_controller_left_have_failed():
         records.abandon_pending()
         record = records.database.get_record(msg_id)
         assert record["completed"] is not None
+        assert record["result_content"]["ename"] == "ControllerLost"
         assert record["result_content"]["evalue"] == (
             f"task {msg_id} has no result: the controller was stopped before the task had ended"
         )
@@ -253,3 +256,34 @@ def test_without_a_database_there_is_nothing():
         records.close()
 
     on_loop(test, NoDB())
+
+
+def test_tasks_of_an_earlier_run_go_on_or_are_lost():
+    async def test(records):
+        database = records.database
+        held, frames = request(b"f")
+        lost, lost_frames = request(b"f")
+        balanced, balanced_frames = request(b"f")
+        for queue, engine, message, its_frames in (
+            ("mux", "engine", held, frames),
+            ("mux", "engine", lost, lost_frames),
+            ("task", "", balanced, balanced_frames),
+        ):
+            msg_id = message.header.msg_id
+            database.add_record(msg_id, RequestRecord(queue, msg_id, its_frames, engine))
+        now, _ = submit(records)
+        found = records.restore([held.header.msg_id], Session(b"key"))
+        assert [task.msg_id for task in found.direct] == [held.header.msg_id]
+        assert len(found.balanced) == 1
+        assert set(records.pending) == {held.header.msg_id, balanced.header.msg_id, now}
+        assert list(records.lost) == [lost.header.msg_id]
+        record = database.get_record(lost.header.msg_id)
+        assert record["result_content"]["ename"] == "ControllerLost"
+        # its client is still there, and submits it again
+        records.journal.submitted("mux", lost, lost_frames, "engine")
+        records.read()
+        assert records.lost == {}
+        assert lost.header.msg_id in records.pending
+        assert database.get_record(lost.header.msg_id)["completed"] is None
+
+    on_loop(test)
