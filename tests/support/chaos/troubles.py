@@ -20,7 +20,7 @@ KINDS = {
     "pause the controller": 1,
     "freeze the engines' link": 2,
     "freeze the clients' link": 2,
-    # "drop the engines' link": 2,
+    "drop the engines' link": 2,
     # "drop the clients' link": 2,
 }
 
