@@ -57,7 +57,8 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
         }
         reply("connection_reply", content)
 
-    hub.when_subscribed(request.token, connected)
+    # one that was here before is to find the engines that it knows
+    hub.when_subscribed(request.token, partial(hub.when_restored, connected))
 
 
 def _register(hub: Hub, message: Message, reply: Reply) -> None:

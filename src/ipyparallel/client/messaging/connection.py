@@ -277,6 +277,8 @@ class Connection:
         for number in (*map(descriptor, self._sockets()), *self._outages.descriptors):
             poller.register(number, select.POLLIN)
         try:
+            # only what comes after somebody has looked in vain gives a sign
+            self._outages.read(self._outages.descriptors)
             while not self.closed:
                 # read before sleeping: what came earlier gives no sign any more
                 while self._read_all():
