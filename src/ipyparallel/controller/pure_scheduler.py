@@ -120,6 +120,9 @@ class PureScheduler:
                 self._tell(link.Load(number, {}))  # nobody counts
             case link.EngineLeft(_, reason, engine_id):
                 self._journal.maybe_died(engine_id, reason)
+            case link.Greet(uuid):
+                # nobody can be singled out; whoever is connected gets tasks
+                self._tell(link.EngineReached(uuid))
             case link.Stop():
                 self._thread.stop()
 
