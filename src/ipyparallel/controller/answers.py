@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from ..error import wrap_exception
 from .registry import Engine, Registry
 
 
@@ -13,6 +14,12 @@ class Reply(Protocol):
 
     def __call__(self, msg_type: str, content: Any, buffers: Sequence[Any] = ()) -> None:
         """Send it."""
+
+
+def refusal(error: Exception) -> dict[str, Any]:
+    """What is told of an exception that is being handled: by a type that every client knows."""
+    known = (kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+    return {**wrap_exception(), "ename": next(known)}
 
 
 def select(registry: Registry, targets: list[int | str] | int | str | None) -> list[Engine]:

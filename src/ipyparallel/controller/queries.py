@@ -18,7 +18,7 @@ from ..protocol.messages import (
 from ..protocol.session import Message
 from ..protocol.versions import own_versions
 from . import link, task_queries
-from .answers import Reply, select
+from .answers import Reply, refusal, select
 from .registry import Engine, RegistrationError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def answer(hub: Hub, message: Message, reply: Reply) -> None:
         handler(hub, message, reply)
     except (KeyError, IndexError, ValueError, TypeError) as e:
         hub.log.warning("Refused a %s: %s", msg_type, e)
-        reply("hub_error", wrap_exception())
+        reply("hub_error", refusal(e))
 
 
 def _connect(hub: Hub, message: Message, reply: Reply) -> None:

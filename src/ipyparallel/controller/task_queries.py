@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..error import describe_exception, wrap_exception
+from ..error import describe_exception
 from ..protocol.messages import (
     DatabaseRequest,
     MsgIdsRequest,
@@ -16,7 +17,7 @@ from ..protocol.messages import (
 )
 from ..protocol.session import Message
 from ..util.dates import _parse_date
-from .answers import Reply, select
+from .answers import Reply, refusal, select
 from .databases.base import UnknownRecord
 
 if TYPE_CHECKING:
@@ -58,7 +59,6 @@ def _answer_at_once(hub: Hub, request: ResultRequest, reply: Reply) -> None:
 
 
 def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
-    hub.records.read()
     missing = set()
 
     def tell(msg_ids: Iterable[str]) -> None:
@@ -78,9 +78,12 @@ def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
         found.pending = sorted(missing)
         found.send(hub, reply)
 
-    tell(dict.fromkeys(request.msg_ids))
-    if missing:
-        hub.records.when_ended(missing, tell)
+    def begin() -> None:
+        tell(dict.fromkeys(request.msg_ids))
+        if missing:
+            hub.records.when_ended(missing, tell)
+
+    hub.records.when_near(begin)
 
 
 class _Results:
@@ -195,11 +198,12 @@ def purge(hub: Hub, message: Message, reply: Reply) -> None:
                     raise IndexError(f"msg pending: {msg_id!r}")
             uuids = [_uuid(hub, engine_id) for engine_id in request.engine_ids]
             for msg_id in named:
-                database.drop_record(msg_id)
+                with suppress(KeyError):  # it was forgotten before
+                    database.drop_record(msg_id)
             for uuid in uuids:
                 database.drop_matching_records({"engine_uuid": uuid, "completed": {"$ne": None}})
-    except (IndexError, KeyError):
-        reply("purge_reply", wrap_exception())
+    except (IndexError, KeyError) as e:
+        reply("purge_reply", refusal(e))
     else:
         reply("purge_reply", {"status": "ok"})
 
@@ -231,8 +235,8 @@ def resubmit(hub: Hub, message: Message, reply: Reply) -> None:
     hub.records.read()
     try:
         new = hub.resubmission.submit(dict.fromkeys(request.msg_ids))
-    except (KeyError, ValueError):
-        reply("resubmit_reply", wrap_exception())
+    except (KeyError, ValueError) as e:
+        reply("resubmit_reply", refusal(e))
     else:
         reply("resubmit_reply", {"status": "ok", "resubmitted": new})
 
