@@ -110,12 +110,15 @@ class DictDB(TaskDatabase):
         super().__init__(**kwargs)
         self._records: dict[str, _Record] = {}
         self._numbers = count()
-        self._retention = Retention(self._limits())
         self._culled = Culled()
+        self._retention = Retention(self._limits())
         self.observe(self._limits_changed, _LIMITS)
 
     def _limits(self) -> Limits:
-        return Limits(**{name: getattr(self, name) for name in _LIMITS})
+        values = {name: getattr(self, name) for name in _LIMITS}
+        #: What is told of each to those who ask for what it has pushed out.
+        self._whys = {name: f"DictDB.{name} = {value:,}" for name, value in values.items()}
+        return Limits(**values)
 
     def _limits_changed(self, change: Any) -> None:
         self._retention.limits = self._limits()
@@ -214,7 +217,7 @@ class DictDB(TaskDatabase):
         """Keep the limits."""
         for msg_id, limit in self._retention.excess():
             del self._records[msg_id]
-            self._culled.add(msg_id, f"DictDB.{limit} = {getattr(self, limit):,}")
+            self._culled.add(msg_id, self._whys[limit])
 
 
 def _kept(rec: Mapping[str, Any]) -> Mapping[str, Any]:

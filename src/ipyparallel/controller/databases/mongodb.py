@@ -17,8 +17,8 @@ from .writer import BatchWriter, Change
 if TYPE_CHECKING:
     from pymongo.collection import Collection
 
-#: Bytes of a document that MongoDB takes, less some for what is not buffers.
-_LARGEST = (16 << 20) - (1 << 20)
+#: Bytes of a document that MongoDB takes, less some for names and what is in the record already.
+_LARGEST = (16 << 20) - (1 << 16)
 
 _ORDER = [("submitted", 1), ("_id", 1)]
 
@@ -101,32 +101,46 @@ class MongoDB(TaskDatabase):
 
     def _write(self, changes: list[Change]) -> None:
         """On the writer's thread."""
+        from pymongo.errors import BulkWriteError
+
+        steps = [step for change in changes for step in self._steps(change)]
+        while steps:
+            try:
+                self._records.bulk_write([operation for operation, _ in steps], ordered=True)
+            except BulkWriteError as e:
+                errors = e.details["writeErrors"]
+                if not errors:
+                    raise
+                _, change = steps[errors[0]["index"]]
+                why = errors[0].get("errmsg", "no reason given")
+                self.log.error("MongoDB refuses the record of %s: %s", change.msg_id, why)
+                steps = steps[errors[0]["index"] + 1 :]
+                if bare := without_buffers(change):  # they may be too large for the document
+                    steps[:0] = self._steps(bare)
+            else:
+                break
+
+    def _steps(self, change: Change) -> list[tuple[Any, Change]]:
+        """What is to be done for a change, and the change beside each."""
         from pymongo import DeleteOne, InsertOne, UpdateOne
 
-        operations: list[Any] = []
-        for change in changes:
-            try:
-                fields = document(change.fields)
-            except Exception:
-                self.log.exception("The record of %s cannot be stored", change.msg_id)
-                continue
-            if size := _too_large(fields):
-                self.log.warning(
-                    "The record of %s does not fit into MongoDB with %d bytes of buffers: it is"
-                    " kept without them",
-                    change.msg_id,
-                    size,
-                )
-                for field in BUFFER_FIELDS & fields.keys():
-                    fields[field] = None
-            this = {"msg_id": change.msg_id}
-            if change.new:
-                operations.append(DeleteOne(this))
-                operations.append(InsertOne({**empty_record(), **fields, **this}))
-            else:
-                operations.append(UpdateOne(this, {"$set": {**fields, **this}}))
-        if operations:
-            self._records.bulk_write(operations, ordered=True)
+        try:
+            fields = document(change.fields)
+        except Exception:
+            self.log.exception("The record of %s cannot be stored", change.msg_id)
+            return []
+        if fields is None:
+            self.log.warning(
+                "The record of %s does not fit into MongoDB: it is kept without its buffers",
+                change.msg_id,
+            )
+            bare = without_buffers(change)
+            return self._steps(bare) if bare else []
+        this = {"msg_id": change.msg_id}
+        if change.new:
+            insert = InsertOne({**empty_record(), **fields, **this})
+            return [(DeleteOne(this), change), (insert, change)]
+        return [(UpdateOne(this, {"$set": {**fields, **this}}), change)]
 
     # ---- reading
 
@@ -164,8 +178,8 @@ class MongoDB(TaskDatabase):
         return [found["msg_id"] for found in self._records.find({}, {"msg_id": 1}, sort=_ORDER)]
 
 
-def document(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a record as MongoDB takes them."""
+def document(fields: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Fields of a record as MongoDB takes them; None if they are too large for it."""
     import bson
 
     taken = {
@@ -173,8 +187,16 @@ def document(fields: Mapping[str, Any]) -> dict[str, Any]:
         for field, value in fields.items()
         if field in FIELDS
     }
-    bson.encode(taken)  # raises here, where it concerns this record alone
-    return taken
+    # what cannot be said in BSON raises here, where it concerns this record alone
+    return taken if len(bson.encode(taken)) <= _LARGEST else None
+
+
+def without_buffers(change: Change) -> Change | None:
+    """A change that sets no buffers; None if it set none before."""
+    if not any(change.fields.get(field) for field in BUFFER_FIELDS):
+        return None
+    cleared = dict.fromkeys(BUFFER_FIELDS & change.fields.keys())
+    return Change(change.msg_id, change.new, {**change.fields, **cleared})
 
 
 def narrowed(query: Query) -> dict[str, Any]:
@@ -215,12 +237,6 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(item) for item in value]
     return value
-
-
-def _too_large(fields: Mapping[str, Any]) -> int:
-    """The bytes of buffers, if these are more than there is room for."""
-    size = sum(len(buffer) for field in BUFFER_FIELDS for buffer in fields.get(field) or ())
-    return size if size > _LARGEST else 0
 
 
 def _record(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -243,6 +243,7 @@ class SQLiteDB(TaskDatabase):
                 self._cull_oldest(self._ended - least, "record_limit")
                 self._ended = least
         pages, page_size = self._pages()
+        self._pages_checked = min(self._pages_checked, pages)
         if pages * page_size > self.size_limit and pages > self._pages_checked * 1.02:
             self._cull_bytes()
             self._pages_checked, _ = self._pages()

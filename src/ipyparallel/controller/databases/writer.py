@@ -14,13 +14,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from .record import size_of
+from .record import copied, size_of
 
 T = TypeVar("T")
 
 #: Seconds for which writes are gathered.
 INTERVAL = 0.2
-#: Writes, and their bytes, that are not gathered for longer than this.
+#: Writes, and their bytes, that are not gathered for longer than this; and writes of a batch.
 MANY = 5_000
 MANY_BYTES = 16 << 20
 #: Writes, and their bytes, that may wait; after that, who writes waits.
@@ -44,7 +44,7 @@ class Change:
 class _Gathered:
     """What waits to be written, and what is to be done after that."""
 
-    writes: list[tuple[str, bool, Mapping[str, Any]]] = field(default_factory=list)
+    writes: list[tuple[str, bool, Mapping[str, Any], int]] = field(default_factory=list)
     nbytes: int = 0
     calls: list[tuple[Callable[[], Any], Future[Any]]] = field(default_factory=list)
 
@@ -55,6 +55,21 @@ class _Gathered:
     @property
     def too_much(self) -> bool:
         return len(self.writes) >= MOST or self.nbytes >= MOST_BYTES
+
+    def add(self, writes: list[tuple[str, bool, Mapping[str, Any], int]]) -> None:
+        """Gather more."""
+        self.writes += writes
+        self.nbytes += sum(size for *_, size in writes)
+
+    def take(self) -> _Gathered:
+        """Remove a batch: the first writes; or all that there is, if somebody waits for it."""
+        number = len(self.writes) if self.calls else MANY
+        batch = _Gathered(calls=self.calls)
+        batch.add(self.writes[:number])
+        del self.writes[:number]
+        self.nbytes -= batch.nbytes
+        self.calls = []
+        return batch
 
 
 class BatchWriter:
@@ -88,14 +103,15 @@ class BatchWriter:
 
         Waits if far too much waits already, unless nothing can be written at the time.
         """
-        rec = dict(rec) if isinstance(rec, dict) else rec
+        rec = copied(rec) if isinstance(rec, dict) else rec
         size = size_of(rec)
         with self._changed:
+            if self._closed:
+                raise RuntimeError(f"{self._name} is closed")
             gathered = self._gathered
             while gathered.too_much and not self._failing and not self._closed:
                 self._changed.wait()
-                gathered = self._gathered
-            gathered.writes.append((msg_id, new, rec))
+            gathered.writes.append((msg_id, new, rec, size))
             gathered.nbytes += size
             if len(gathered.writes) == 1 or gathered.urgent:
                 self._changed.notify_all()
@@ -131,8 +147,8 @@ class BatchWriter:
             with self._changed:
                 self._changed.wait_for(self._something)
                 self._changed.wait_for(self._hurry, RETRY if self._failing else INTERVAL)
-                batch, self._gathered = self._gathered, _Gathered()
-                closed = self._closed
+                batch = self._gathered.take()
+                closed = self._closed and not self._gathered.writes
                 self._changed.notify_all()  # there is room again
             self._handle(batch)
             if closed:
@@ -161,14 +177,13 @@ class BatchWriter:
         try:
             if batch.writes:
                 self._write(merged(batch, self._log))
-        except Exception as e:  # noqa: BLE001 - logged, and told to those who wait
+        except Exception as e:  # noqa: BLE001 - told to those who wait, too
+            if not self._failing:
+                self._log.exception("%s: records of tasks cannot be written", self._name)
             self._keep(batch)
-            self._log.exception(
-                "%s: %d writes of task records failed, and are tried again",
-                self._name,
-                len(batch.writes),
-            )
             return e
+        if self._failing:
+            self._log.warning("%s: records of tasks are written again", self._name)
         self._failing = False
         return None
 
@@ -176,8 +191,8 @@ class BatchWriter:
         """What could not be written waits in front of the rest, or goes if it is too much."""
         with self._changed:
             self._failing = True
-            if self._closed or batch.too_much:
-                self._log.error("%s: %d writes are lost", self._name, len(batch.writes))
+            if self._closed or self._gathered.too_much or batch.too_much:
+                self._log.error("%s: %d writes of records are lost", self._name, len(batch.writes))
             else:
                 self._gathered.writes[:0] = batch.writes
                 self._gathered.nbytes += batch.nbytes
@@ -190,7 +205,7 @@ def merged(batch: _Gathered, log: logging.Logger) -> list[Change]:
     A record that cannot be read is left out, and told.
     """
     changes: dict[str, Change] = {}
-    for msg_id, new, rec in batch.writes:
+    for msg_id, new, rec, _ in batch.writes:
         try:
             fields = dict(rec)
         except Exception:

@@ -159,6 +159,65 @@ def test_records_are_dropped_by_query(database, query):
     assert database.get_history() == []
 
 
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("a", "1"),
+        (None, "0"),
+        ({"$ne": None}, "1234"),
+        ({"$exists": False}, "0"),
+        ({"$ne": "a"}, "0234"),
+        ({"$nin": ["a", "b"]}, "024"),
+        ({"$in": ["a", "b", "x"]}, "13"),
+        ({"$in": ["a", None]}, "01"),
+        ({"$in": []}, ""),
+        ({"$glob": "a*"}, "12"),
+        ({"$glob": "a*1"}, "2"),
+        ({"$glob": "a"}, "1"),
+        ({"$glob": "[!a]"}, "3"),
+        ({"$lt": "b"}, "12"),
+        ({"$le": "b", "$gt": "a"}, "23"),
+        ({"$eq": "a", "$ne": "a"}, ""),
+        ({"$gte": 5}, "4"),
+        ({"$lt": None}, ""),
+        (5, "4"),
+        ("5", ""),
+    ],
+    ids=str,
+)
+def test_texts_are_found(database, wanted, expected):
+    for number, label in enumerate([None, "a", "ab-1", "b", 5]):
+        database.add_record(f"s_{number}", {"submitted": NOW, "label": label})
+    expected = [f"s_{number}" for number in expected]
+    assert msg_ids(database.find_records({"label": wanted})) == expected
+    database.drop_matching_records({"label": wanted})
+    assert sorted({*database.get_history(), *expected}) == [f"s_{n}" for n in range(5)]
+    assert not {*database.get_history()} & {*expected}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (NOW, "1"),
+        (None, "0"),
+        ({"$gt": NOW}, "23"),
+        ({"$gte": NOW, "$lt": NOW + timedelta(seconds=1)}, "12"),
+        ({"$lt": NOW}, ""),
+        ({"$lte": NOW}, "1"),
+        ({"$ne": NOW}, "023"),
+        ({"$in": [NOW, None]}, "01"),
+        ({"$gt": NOW.isoformat()}, ""),
+    ],
+    ids=str,
+)
+def test_dates_are_found(database, wanted, expected):
+    for number, seconds in enumerate([None, 0, 0.2, 1]):
+        date = None if seconds is None else NOW + timedelta(seconds=seconds)
+        database.add_record(f"s_{number}", {"submitted": NOW, "completed": date})
+    found = database.find_records({"completed": wanted})
+    assert msg_ids(found) == [f"s_{number}" for number in expected]
+
+
 def test_buffers_are_found_only_if_they_are_asked_for(database):
     database.add_record("s_1", full_record())
     [found] = database.find_records({})

@@ -38,7 +38,12 @@ values = {
     ),
 }
 ids = st.sampled_from([f"{session}_{n}" for session in ("a", "b") for n in range(5)])
-records = st.fixed_dictionaries({}, optional=values)
+#: Often asked for, so that they are often there, and something is found.
+COMMON = ("engine_uuid", "label", "completed")
+records = st.fixed_dictionaries(
+    {field: values[field] for field in COMMON},
+    optional={field: values[field] for field in values if field not in COMMON},
+)
 
 # ---- what may be asked
 
@@ -66,7 +71,8 @@ def conditions(draw, operands):
 
 @st.composite
 def queries(draw):
-    fields = draw(st.lists(st.sampled_from([*FIELDS, *PATHS]), max_size=3, unique=True))
+    asked = st.sampled_from(COMMON) | st.sampled_from([*FIELDS, *PATHS])
+    fields = draw(st.lists(asked, max_size=3, unique=True))
     query = {}
     for field in fields:
         own = ids if field == "msg_id" else values.get(field, dates if "date" in field else plain)

@@ -31,10 +31,23 @@ class Store:
             raise self.error
         self.batches.append([(c.msg_id, c.new, c.fields) for c in changes])
 
+    def contents(self):
+        """What it holds after all that was written."""
+        records = {}
+        for msg_id, new, fields in [change for batch in self.batches for change in batch]:
+            records[msg_id] = fields if new else {**records.get(msg_id, {}), **fields}
+        return records
+
 
 @pytest.fixture
 def store():
     return Store()
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Nothing is written until somebody asks."""
+    monkeypatch.setattr(writing, "INTERVAL", 60)
 
 
 @pytest.fixture
@@ -46,14 +59,14 @@ def writer(store):
     writer.close()
 
 
-def test_what_gathers_is_written_as_one_change_a_record(store, writer):
+def test_what_gathers_is_written_as_one_change_a_record(patient, store, writer):
     writer.put("a", {"x": 1}, new=True)
     writer.put("b", Lazy(x=2), new=True)
     writer.put("a", Lazy(y=3), new=False)
     writer.put("c", {"y": 4}, new=False)
     writer.put("b", {"z": 5}, new=True)
     writer.flush()
-    changes = [change for batch in store.batches for change in batch]
+    [changes] = store.batches
     assert changes == [
         ("a", True, {"x": 1, "y": 3}),
         ("c", False, {"y": 4}),
@@ -81,14 +94,16 @@ def test_closing_writes_what_there_is(store):
     assert store.batches == [[("a", True, {"x": 1})]]
     with pytest.raises(RuntimeError, match="store is closed"):
         writer.flush()
+    with pytest.raises(RuntimeError, match="store is closed"):
+        writer.put("b", {}, new=True)
 
 
-def test_what_the_writer_was_given_may_change(store, writer):
-    fields = {"x": 1}
+def test_what_the_writer_was_given_may_change(patient, store, writer):
+    fields = {"x": 1, "inner": {"y": 2}}
     writer.put("a", fields, new=True)
-    fields["x"] = 2
+    fields["x"] = fields["inner"]["y"] = 3
     writer.flush()
-    assert store.batches == [[("a", True, {"x": 1})]]
+    assert store.batches == [[("a", True, {"x": 1, "inner": {"y": 2}})]]
 
 
 def test_a_failing_store_is_told_and_tried_again(store, writer, monkeypatch, caplog):
@@ -97,11 +112,12 @@ def test_a_failing_store_is_told_and_tried_again(store, writer, monkeypatch, cap
     writer.put("a", {"x": 1}, new=True)
     with pytest.raises(OSError, match="disk full"):
         writer.flush()
-    assert "store: 1 writes of task records failed" in caplog.text
+    assert "store: records of tasks cannot be written" in caplog.text
     writer.put("a", {"y": 2}, new=False)
     store.error = None
     writer.flush()
-    assert store.batches == [[("a", True, {"x": 1, "y": 2})]]
+    assert store.contents() == {"a": {"x": 1, "y": 2}}
+    assert "store: records of tasks are written again" in caplog.text
 
 
 def test_a_failing_store_does_not_fill_the_memory(store, writer, monkeypatch, caplog):
@@ -113,7 +129,7 @@ def test_a_failing_store_does_not_fill_the_memory(store, writer, monkeypatch, ca
         if n % 10 == 0:
             with pytest.raises(OSError, match="disk full"):
                 writer.flush()
-    assert "writes are lost" in caplog.text
+    assert "writes of records are lost" in caplog.text
     assert len(writer._gathered.writes) <= 20
 
 
@@ -136,7 +152,22 @@ def test_who_writes_more_than_can_be_written_waits(store, writer, monkeypatch):
     store.gate.set()
     thread.join(60)
     writer.flush()
-    assert sum(map(len, store.batches)) == 25
+    assert list(store.contents()) == [str(n) for n in range(25)]
+    assert writer._gathered.nbytes == 0
+
+
+def test_a_batch_has_bounds(patient, store, monkeypatch):
+    writer = BatchWriter(store.write, "store", LOG)
+    store.gate.clear()
+    writer.put("0", {}, new=True)
+    monkeypatch.setattr(writing, "MANY", 10)
+    for n in range(1, 25):
+        writer.put(str(n), {}, new=True)
+    assert store.entered.wait(60)
+    store.gate.set()
+    writer.close()
+    assert list(store.contents()) == [str(n) for n in range(25)]
+    assert max(map(len, store.batches)) == 10
 
 
 def test_a_record_that_cannot_be_read_is_left_out(store, writer, caplog):
