@@ -21,7 +21,7 @@ KINDS = {
     "freeze the engines' link": 2,
     "freeze the clients' link": 2,
     "drop the engines' link": 2,
-    # "drop the clients' link": 2,
+    "drop the clients' link": 2,
 }
 
 #: What comes in addition where a controller that dies is started again.
