@@ -45,8 +45,8 @@ def mark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def site(mark: str, tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path, SEED)
+def site(mark: str, tmp_path: Path, restore: bool) -> Iterator[Site]:
+    site = Site(tmp_path, SEED, restore=restore)
     yield site
     site.end()
     print(f"seed {SEED}, {SECONDS:g} s; logs in {tmp_path}", *site.log, sep="\n")
@@ -55,9 +55,12 @@ def site(mark: str, tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.mark.timeout(SECONDS + 180)
-def test_every_task_ends_whatever_happens(site: Site, mark: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("restore", [False, True], ids=["controller-lives", "controller-dies"])
+def test_every_task_ends_whatever_happens(
+    site: Site, restore: bool, mark: str, tmp_path: Path
+) -> None:
     before = private([site.controller.pid])
-    site.run(list(sequence(SEED, SECONDS)))
+    site.run(list(sequence(SEED, SECONDS, restore=restore)))
     site.calm()
     site.note("calm")
     reports = site.stop_clients()
@@ -90,7 +93,8 @@ def test_every_task_ends_whatever_happens(site: Site, mark: str, tmp_path: Path)
     site.note("all processes have ended")
     assert [path for path in shared if path.exists()] == []
     assert list((tmp_path / "tmp").rglob("*")) == []
-    assert list((tmp_path / "profile" / "security").glob("ipcontroller*[!0-9].json")) == []
+    if not restore:
+        assert list((tmp_path / "profile" / "security").glob("ipcontroller*[!0-9].json")) == []
 
 
 def idle(client: ipp.Client) -> bool:
