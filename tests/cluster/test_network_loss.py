@@ -169,10 +169,9 @@ def test_a_large_result_that_was_lost_is_told(new_site, steps: Steps) -> None:
     # it has been sent when the engine does the next thing
     site.wait_for_log("Engine 0 is away")
     network.restore()
-    try:
-        assert lost.get(30) == bytes(10_000_000)  # it was still in the engine, whole
-    except ipp.EngineError as e:
-        assert "the result was lost" in str(e)
+    # unless it was still in the engine, whole
+    error = lost.exception(30)
+    assert error is None or "the result was lost" in str(error)
     assert rc[0].apply_async(os.getpid).get(20)
 
 

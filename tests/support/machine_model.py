@@ -38,6 +38,10 @@ class TaskModel:
     cancelled: bool = False
     #: Whether it is to be interrupted, if it runs.
     insisted: bool = False
+    #: Whether its result was lost on the way, once.
+    lost: bool = False
+    #: Whether nobody can send it: an engine has brought it along.
+    adopted: bool = False
 
     @property
     def terms(self):
@@ -63,6 +67,15 @@ class EngineModel:
     condemned: float = 0.0
     #: The number under which clients know it; its replacement has the same.
     number: int = 0
+    #: Whether nothing is heard of it.
+    away: bool = False
+    #: Whether its connection is broken, and whether this was noticed.
+    cut: bool = False
+    lost: bool = False
+
+    @property
+    def reachable(self):
+        return not (self.away or self.lost)
 
     @property
     def active(self):
@@ -81,6 +94,8 @@ class Model:
         self.turns = {}
         self.sent = 0
         self.requests = {}
+        #: Whether engines are asked again what they were asked before.
+        self.again = False
         #: Whether no promise was broken; one that was breaks others.
         self.sound = True
 
@@ -126,6 +141,108 @@ class Model:
                 task.failures += 1
         self.machine.engine_left(uuid, "killed by SIGKILL", self.now)
         self.obey()
+
+    # ---- engines out of reach
+
+    def away(self, uuid):
+        self.engines[uuid].away = True
+        self.machine.engine_away(uuid)
+        self.obey()
+
+    def back(self, uuid):
+        self.engines[uuid].away = False
+        self.machine.engine_back(uuid, self.now)
+        self.obey()
+
+    def cut(self, uuid):
+        self.engines[uuid].cut = True
+
+    def reach(self, uuid):
+        engine = self.engines[uuid]
+        engine.cut = engine.lost = False
+        self.machine.engine_reached(uuid, self.now)
+        self.obey()
+
+    def lose(self, uuid, msg_ids):
+        """These were on their way when the connection broke."""
+        sendings = self.sendings(msg_ids)
+        for msg_id in msg_ids:
+            self.lift(uuid, msg_id)
+            self.tasks[msg_id].came_back += 1
+        self.machine.never_came(uuid, sendings, self.now)
+        self.obey()
+
+    def lose_results(self, uuid, msg_ids):
+        """The replies to these were on their way."""
+        sendings = self.sendings(msg_ids)
+        for msg_id in msg_ids:
+            self.lift(uuid, msg_id)
+            self.tasks[msg_id].failures += 1
+            self.tasks[msg_id].lost = True
+        self.machine.results_lost(uuid, sendings, self.now)
+        self.obey()
+
+    def lift(self, uuid, msg_id):
+        """A task is not on its engine any more."""
+        engine = self.engines[uuid]
+        engine.held.remove(msg_id)
+        self.tasks[msg_id].engine = None
+        if engine.asked is not None and msg_id in engine.asked:
+            engine.asked.remove(msg_id)
+
+    def ask_again(self, uuid):
+        """What was asked of an engine may have been lost."""
+        self.machine.errands_lost(uuid)
+        self.again = True
+        self.obey()
+        self.again = False
+
+    def come_back(self, uuid, foreign, waiting):
+        """An engine that was given up is there again, with tasks of another time, and with some
+        that are to be sent here.
+        """
+        number = self.gone.pop(uuid).number
+        engine = self.engines[uuid] = EngineModel({}, number=number)
+        new = [f"foreign_{len(self.tasks) + i}" for i in range(foreign)]
+        held = [*new, *waiting]
+        self.machine.engine_joined(uuid, number, self.now, {}, [f"{i}#3" for i in held])
+        for msg_id in new:
+            task = TaskModel(self.machine.jobs[msg_id], next(self.numbers), "", self.now)
+            task.adopted = True
+            self.tasks[msg_id] = task
+            self.turns.setdefault("", self.sent - 1)
+        for msg_id in held:
+            self.tasks[msg_id].engine = uuid
+            self.tasks[msg_id].sent += 1
+            engine.held.append(msg_id)
+        self.obey()
+
+    def claim(self, msg_id, terms, owner):
+        """A client submits what an engine has brought along."""
+        task = self.tasks[msg_id]
+        task.adopted = False
+        task.owner = owner
+        self.forget_turn("")
+        self.turns.setdefault(owner, self.sent - 1)
+        self.machine.claimed(Job(msg_id, terms, owner), self.now)
+        self.obey()
+
+    @property
+    def adopted(self):
+        return sorted(i for i, t in self.tasks.items() if t.adopted and t.engine in self.engines)
+
+    @property
+    def plain_waiting(self):
+        """Tasks that wait, and that any engine may have."""
+        return sorted(
+            msg_id
+            for msg_id, task in self.tasks.items()
+            if task.waits
+            and not (task.terms.targets or task.terms.resources or task.terms.time_limit)
+            and not (task.terms.after or task.terms.follow or task.job.unmet or task.cancelled)
+        )
+
+    # ---- clients
 
     def submit(self, terms, owner="a"):
         number = next(self.numbers)
@@ -190,11 +307,8 @@ class Model:
                     self.tasks[msg_id].cancelled = self.tasks[msg_id].insisted
             else:
                 outcomes[msg_id] = "queued"
-                engine.held.remove(msg_id)
-                self.tasks[msg_id].engine = None
+                self.lift(uuid, msg_id)
                 self.tasks[msg_id].came_back += 1
-                if engine.asked is not None and msg_id in engine.asked:
-                    engine.asked.remove(msg_id)
         self.machine.cancelled(uuid, dict(zip(sendings, outcomes.values(), strict=True)), self.now)
         self.obey()
 
@@ -245,11 +359,13 @@ class Model:
 
     def obey(self):
         self.sound = False
-        commands = self.machine.take()
-        for command in commands:
-            getattr(self, f"on_{type(command).__name__.lower()}")(*command)
+        obeyed = []
+        while commands := self.machine.take():
+            for command in commands:
+                getattr(self, f"on_{type(command).__name__.lower()}")(*command)
+            obeyed += commands
         self.sound = True
-        return commands
+        return obeyed
 
     def on_dispatch(self, engine, job):
         task, model = self.tasks[job.msg_id], self.engines[engine.uuid]
@@ -264,13 +380,21 @@ class Model:
         task.sent += 1
         self.sent += 1
         self.turns[task.owner] = self.sent
+        assert not model.away
+        assert model.cut or not model.lost
+        if model.cut:
+            model.lost = True
+            task.engine = None
+            task.came_back += 1
+            self.machine.not_sent(engine.uuid, job.msg_id, self.now)
+            return
         model.held.append(job.msg_id)
         assert all(engine.free[name] >= 0 for name, _ in task.terms.resources)
 
     def on_recall(self, engine, jobs):
         model = self.engines[engine.uuid]
-        assert self.hwm == "auto" or all(job.expired for job in jobs)
-        assert model.asked is None
+        assert self.hwm == "auto" or all(job.expired for job in jobs) or self.again
+        assert model.asked is None or self.again
         model.asked = [job.msg_id for job in jobs]
         assert model.asked == [i for i in model.held if i in model.asked]
 
@@ -299,8 +423,10 @@ class Model:
         elif isinstance(error, TaskTimeout):
             assert task.terms.time_limit
             assert task.failures > task.terms.retries or task.cancelled
+        elif isinstance(error, EngineError) and task.adopted:
+            assert task.came_back or task.failures
         elif isinstance(error, EngineError):
-            assert engine.uuid in self.gone
+            assert engine.uuid in self.gone or task.lost
             assert task.failures > task.terms.retries or task.cancelled
         elif isinstance(error, InvalidDependency):
             assert "nobody_0" in str(error)
@@ -317,8 +443,12 @@ class Model:
         task.engine = None
         task.ok = ok
         task.ends.append(how)
-        if not any(t.owner == task.owner and not t.ends for t in self.tasks.values()):
-            del self.turns[task.owner]  # who has nothing left is forgotten
+        self.forget_turn(task.owner)
+
+    def forget_turn(self, owner):
+        """Who has nothing left is forgotten."""
+        if not any(t.owner == owner and not t.ends for t in self.tasks.values()):
+            del self.turns[owner]
 
     def on_answer(self, request, outcomes):
         assert self.requests[request] is None, "answered twice"
@@ -445,7 +575,7 @@ class Model:
             model.paused = [msg_id for msg_id in model.paused if msg_id in model.held]
             self.check_resources(engine, model)
             has_room = len(model.active) < self.limit(uuid)
-            if has_room and model.asked is None and not model.condemned:
+            if has_room and model.asked is None and not model.condemned and model.reachable:
                 task = self.next_for(uuid)
                 if task is not None and not self.is_kept(task, uuid):
                     raise AssertionError(f"{uuid} has room, and {task.job} waits")
@@ -474,6 +604,8 @@ class Model:
         while self.machine.jobs:
             before = len(self.machine.jobs), self.sent
             for uuid in sorted(self.engines):
+                self.back(uuid)
+                self.reach(uuid)
                 while self.engines[uuid].paused:
                     self.resume(uuid)
                 if self.engines[uuid].asked is not None:

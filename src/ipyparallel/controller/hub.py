@@ -159,6 +159,8 @@ class Hub:
         self._restorable = restorable
         self._table_due = False
         self._restoring = False
+        #: Relays that hold requests for engines which may yet come back.
+        self._wanted: list[tuple[str, str]] = []
         self.dask = DaskScheduler(connection_info["interface"], log)
         self._observer = observer
         self._hearts = Hearts(max_misses)
@@ -456,9 +458,23 @@ class Hub:
         elif channel == "task":
             # a published engine does not come back
             self._lost(uuid, "its connection to the controller broke")
+        elif uuid in self.returning.expected:
+            self._wanted.append((uuid, channel))
         else:
-            relay = self._mux_relay if channel == "mux" else self._control_relay
-            relay.send([link.encode(link.EngineUnknown(uuid))])
+            self._tell_unknown(uuid, channel)
+
+    def _tell_unknown(self, uuid: str, channel: str) -> None:
+        relay = self._mux_relay if channel == "mux" else self._control_relay
+        relay.send([link.encode(link.EngineUnknown(uuid))])
+
+    def _refuse_wanted(self) -> None:
+        """Who waits for an engine that will not come back is told so."""
+        wanted, self._wanted = self._wanted, []
+        for uuid, channel in wanted:
+            if uuid in self.returning.expected:
+                self._wanted.append((uuid, channel))
+            elif uuid not in self.registry:
+                self._tell_unknown(uuid, channel)
 
     def _reconnected(self, uuid: str) -> None:
         """A connection of an engine broke, and there is one again."""
@@ -503,6 +519,7 @@ class Hub:
         if missing := len(self.returning.expected):
             self.log.warning("Not waiting for %d engines that have not come back", missing)
             self.returning.expected.clear()
+        self._refuse_wanted()
         restored = self.records.restore(self._held, self.session)
         self._mux_relay.send([link.encode(link.RestoredDirect(restored.direct))])
         self._tell_scheduler(link.Restored(restored.balanced))
@@ -526,6 +543,7 @@ class Hub:
     def engine_dead(self, uuid: str) -> None:
         """An engine that the hub does not know will not come back."""
         self.returning.over(uuid)
+        self._refuse_wanted()
         self._check_restored()
 
     def _write_table(self) -> None:

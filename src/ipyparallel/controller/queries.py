@@ -57,7 +57,7 @@ def _connect(hub: Hub, message: Message, reply: Reply) -> None:
         }
         reply("connection_reply", content)
 
-    # one that was here before is to find the engines that it knows
+    # by then, of the engines of an earlier run it is known which are still there
     hub.when_subscribed(request.token, partial(hub.when_restored, connected))
 
 

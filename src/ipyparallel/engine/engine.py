@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -350,7 +351,7 @@ class Engine:
         else:
             self._log.info("Engine %d is back", self.id)
         self._control.be_patient(reply.patience)
-        self._requests.between(self._requests.returned)
+        self._requests.between(partial(self._requests.returned, time.monotonic()))
 
     # ---- the end
 

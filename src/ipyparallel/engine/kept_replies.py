@@ -73,6 +73,6 @@ class KeptReplies:
         kept = self._replies.get(name)
         return kept[2] if kept is not None else None
 
-    def names(self) -> list[str]:
-        """The requests whose replies are kept, oldest first."""
-        return list(self._replies)
+    def sent_before(self, when: float) -> list[list[Any]]:
+        """The replies that were kept by then, by the clock, oldest first."""
+        return [frames for sent, _, frames in self._replies.values() if sent < when]

@@ -175,16 +175,16 @@ class Requests:
             *(name for name in waiting if not self.ledger.is_taken_back(name)),
         ]
 
-    def returned(self) -> None:
-        """The engine has come back to its controller: send the last replies again.
+    def returned(self, when: float) -> None:
+        """The engine has come back to its controller, at this time: send the last replies again.
 
         Another run of the controller may not have them, and nobody else asks for those.
         """
         self._before_return = {*self.ledger.begun(), *self._held(self.direct)}
         for is_balanced, kept in self._kept.items():
             channel = self.tasks if is_balanced else self.direct
-            for name in kept.names():
-                channel.send(holdings.signed_again(self._session, kept.get(name) or []))
+            for frames in kept.sent_before(when):
+                channel.send(holdings.signed_again(self._session, frames))
 
     def _is_known(self, channel: Channel, message: Message) -> bool:
         """Whether a direct request came before, and is sent again; it is answered, or will be."""

@@ -190,9 +190,13 @@ class Books:
         if head is None or head.begun:
             return
         head.begun = True
-        self._timers.clear(head)
-        if head.terms.time_limit:
-            self._timers.set(head, now + head.terms.time_limit)
+        self._count_time(head, now)
+
+    def _count_time(self, job: Job, now: float) -> None:
+        """A job has begun: it waits no more, and its time counts."""
+        self._timers.clear(job)
+        if job.terms.time_limit:
+            self._timers.set(job, now + job.terms.time_limit)
 
     # ---- how jobs come back
 

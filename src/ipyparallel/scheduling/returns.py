@@ -116,7 +116,11 @@ class Returns(Books):
         if job.terms.time_limit or job.terms.timeout:
             self._timed += 1
             self._bound_waiting(known, now)
-            self._watch(engine, now)
+            known.begun = known in engine.paused
+            if known.begun:
+                self._count_time(known, now)
+            else:
+                self._watch(engine, now)
 
     # ---- parts of these
 

@@ -108,6 +108,59 @@ class Rules(RuleBasedStateMachine):
     def resume(self, data):
         self.model.resume(data.draw(st.sampled_from(self.model.pausing)))
 
+    # ---- engines out of reach
+
+    @precondition(lambda self: self.model.engines)
+    @rule(data=st.data())
+    def away_or_back(self, data):
+        uuid = data.draw(st.sampled_from(sorted(self.model.engines)))
+        if self.model.engines[uuid].away:
+            self.model.back(uuid)
+        else:
+            self.model.away(uuid)
+
+    @precondition(lambda self: self.model.engines)
+    @rule(data=st.data())
+    def cut_or_reach(self, data):
+        uuid = data.draw(st.sampled_from(sorted(self.model.engines)))
+        if self.model.engines[uuid].cut:
+            self.model.reach(uuid)
+        else:
+            self.model.cut(uuid)
+
+    @precondition(lambda self: self.model.busy)
+    @rule(data=st.data(), results=st.booleans())
+    def lose(self, data, results):
+        uuid = data.draw(st.sampled_from(self.model.busy))
+        active = self.model.engines[uuid].active
+        lost = sorted(data.draw(st.sets(st.sampled_from(active), min_size=1)), key=active.index)
+        (self.model.lose_results if results else self.model.lose)(uuid, lost)
+
+    @precondition(lambda self: self.model.engines)
+    @rule(data=st.data())
+    def ask_again(self, data):
+        self.model.ask_again(data.draw(st.sampled_from(sorted(self.model.engines))))
+
+    @precondition(lambda self: self.model.gone and len(self.model.engines) < 4)
+    @rule(data=st.data(), foreign=st.integers(0, 3))
+    def come_back(self, data, foreign):
+        waiting = self.model.plain_waiting
+        brought = data.draw(st.sets(st.sampled_from(waiting), max_size=2)) if waiting else ()
+        uuid = data.draw(st.sampled_from(sorted(self.model.gone)))
+        self.model.come_back(uuid, foreign, sorted(brought))
+
+    @precondition(lambda self: self.model.adopted)
+    @rule(
+        data=st.data(),
+        owner=st.sampled_from("ab"),
+        retries=st.sampled_from([0, 2]),
+        timeout=st.sampled_from([0, 1.0]),
+        time_limit=st.sampled_from([0, 1.0]),
+    )
+    def claim(self, data, owner, **asked):
+        msg_id = data.draw(st.sampled_from(self.model.adopted))
+        self.model.claim(msg_id, Terms(**asked), owner)
+
     # ---- clients
 
     @rule(times=st.integers(1, 4), owner=st.sampled_from("ab"))

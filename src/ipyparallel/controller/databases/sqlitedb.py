@@ -326,8 +326,10 @@ def _fitting_table(connection: sqlite3.Connection, name: str) -> str:
 
 
 def _profile_folder() -> str:
-    """The folder of the running application's profile."""
-    profile = None
-    if Application.initialized():
-        profile = getattr(Application.instance(), "profile_dir", None)
-    return str(getattr(profile, "location", "."))
+    """The folder of the running application's profile; the current one if there is none."""
+    if not Application.initialized():
+        return "."
+    application = Application.instance()
+    # of IPython's applications, and of this package's
+    profile = getattr(application, "profile_dir", None)
+    return str(getattr(profile, "location", None) or getattr(application, "profile_path", "."))

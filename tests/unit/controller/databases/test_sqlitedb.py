@@ -194,13 +194,16 @@ def test_the_file_is_in_the_folder_of_the_profile(tmp_path, monkeypatch):
     Application.clear_instance()
     SQLiteDB().close()
     application = Application.instance()
+    (tmp_path / "ours").mkdir()
     try:
-        application.profile_dir = Profile()
+        application.profile_path = tmp_path / "ours"  # as this package's applications have it
+        SQLiteDB().close()
+        application.profile_dir = Profile()  # as IPython's have it
         SQLiteDB().close()
     finally:
         Application.clear_instance()
-    assert (tmp_path / "tasks.db").exists()
-    assert (tmp_path / "profile" / "tasks.db").exists()
+    for folder in ("", "ours", "profile"):
+        assert (tmp_path / folder / "tasks.db").exists()
 
 
 def test_dates_have_microseconds_and_a_zone(opened):
