@@ -74,7 +74,9 @@ def test_a_balanced_task_leaves_a_complete_record(client: ipp.Client) -> None:
 
 
 def test_code_on_an_engine_leaves_its_output(client: ipp.Client) -> None:
-    task = client[0].execute("import sys; print('out'); print('err', file=sys.stderr); 6 * 7", silent=False)
+    task = client[0].execute(
+        "import sys; print('out'); print('err', file=sys.stderr); 6 * 7", silent=False
+    )
     task.get(20)
 
     def complete() -> bool:
@@ -95,7 +97,11 @@ def test_failures_are_recorded(client: ipp.Client) -> None:
     with pytest.raises(ValueError, match="why"):
         task.get(20)
     content = record_of(client, task)["result_content"]
-    assert (content["status"], content["ename"], content["evalue"]) == ("error", "ValueError", "why")
+    assert (content["status"], content["ename"], content["evalue"]) == (
+        "error",
+        "ValueError",
+        "why",
+    )
     wait_until(lambda: record_of(client, task)["stdout"] == "before\n")
 
 
