@@ -376,8 +376,11 @@ def test_records_have_their_own_buffers(client: ipp.Client, other: ipp.Client) -
 def test_questions_that_make_no_sense(client: ipp.Client) -> None:
     with pytest.raises(ipp.RemoteError, match=r"hub:db.*nofield"):
         client.db_query({}, ["nofield"])
-    with pytest.raises(ipp.RemoteError, match=r"hub:db.*\$like"):
+    with pytest.raises(ipp.RemoteError, match=r"hub:db.*\$like") as caught:
         client.db_query({"label": {"$like": "x"}})
+    origin, line = caught.value.render_traceback()
+    assert (origin, "$like" in line) == ("[hub:db]", True)
+    assert isinstance(caught.value, (KeyError, ValueError))
     with pytest.raises(IndexError, match="No such engine: 99"):
         client.purge_results(targets=99)
 

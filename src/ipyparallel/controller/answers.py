@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ..error import wrap_exception
+from ..error import describe_exception
 from .registry import Engine, Registry
 
 
@@ -17,9 +17,9 @@ class Reply(Protocol):
 
 
 def refusal(error: Exception) -> dict[str, Any]:
-    """What is told of an exception that is being handled: by a type that every client knows."""
+    """What is told of an exception: by a type that every client knows, and not where in here."""
     known = (kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
-    return {**wrap_exception(), "ename": next(known)}
+    return {**describe_exception(error), "ename": next(known)}
 
 
 def select(registry: Registry, targets: list[int | str] | int | str | None) -> list[Engine]:

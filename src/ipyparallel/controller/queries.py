@@ -35,6 +35,7 @@ def answer(hub: Hub, message: Message, reply: Reply) -> None:
         handler(hub, message, reply)
     except (KeyError, IndexError, ValueError, TypeError) as e:
         hub.log.warning("Refused a %s: %s", msg_type, e)
+        hub.log.debug("It failed here:", exc_info=True)
         reply("hub_error", refusal(e))
 
 

@@ -30,9 +30,8 @@ _DELAY = 0.02
 #: Tasks that are known to have ended just now.
 _MAX_RECENT = 5_000
 
-#: Seconds in which what is on its way arrives: a task, its reply, and what it has printed take
-#: three ways to here, and a question takes a fourth.
-_NEAR = 0.05
+#: Seconds after the end of a task in which what it has printed arrives, which takes another way.
+_SETTLING = 0.05
 
 #: Why a task has ended that was pending when its controller stopped.
 _STOPPED = "the controller was stopped before the task had ended"
@@ -82,6 +81,8 @@ class Records:
         #: Those that have ended last.
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._waiters: dict[str, list[Waiter]] = {}
+        #: Those that have just ended.
+        self._settling: set[str] = set()
         self._is_due = False
 
     def close(self) -> None:
@@ -129,7 +130,24 @@ class Records:
         self._try(self._outputs.write)
         while len(self._recent) > _MAX_RECENT:
             self._recent.popitem(last=False)
-        self._tell([end.msg_id for end in ends])
+        if ends:
+            ended = [end.msg_id for end in ends]
+            self._settling.update(ended)
+            self._loop.call_later(_SETTLING, self._settled, ended)
+
+    def _settled(self, msg_ids: list[str]) -> None:
+        """What these tasks have printed is here now."""
+        self.read()
+        self._settling.difference_update(msg_ids)
+        self._tell(msg_ids)
+
+    def expect(self, msg_ids: Iterable[str]) -> None:
+        """Tasks are on their way to those who tell of them; until then it is known here."""
+        self.pending.update(dict.fromkeys(msg_ids, ""))
+
+    def is_to_come(self, msg_id: str) -> bool:
+        """Whether a task has not ended, or has just, so that `when_ended` will tell of it."""
+        return msg_id in self.pending or msg_id in self._settling
 
     def _end(self, msg_id: str, reply: Mapping[str, Any]) -> None:
         self._recent[msg_id] = None
@@ -231,8 +249,8 @@ class Records:
         return [record["msg_id"] for record in found]
 
     def when_ended(self, msg_ids: Iterable[str], tell: Callable[[list[str]], None]) -> None:
-        """Call `tell` with those of these tasks, all of which are pending, that have ended; as
-        often as some have, until all have.
+        """Call `tell` with those of these tasks, all of which are to come, that have ended;
+        as often as some have, until all have.
         """
         waiter = Waiter(set(msg_ids), tell)
         for msg_id in waiter.missing:
@@ -248,19 +266,7 @@ class Records:
                 waiter.ended.append(msg_id)
                 told[id(waiter)] = waiter
         for waiter in told.values():
-            self.when_near(self._tell_news, waiter)
-
-    def when_near(self, call: Callable[..., None], *args: Any) -> None:
-        """Call this when what is on its way now has been taken in."""
-        self._loop.call_later(_NEAR, self._when_near, call, *args)
-
-    def _when_near(self, call: Callable[..., None], *args: Any) -> None:
-        self.read()
-        call(*args)
-
-    def _tell_news(self, waiter: Waiter) -> None:
-        news, waiter.ended = waiter.ended, []
-        if news:
+            news, waiter.ended = waiter.ended, []
             waiter.tell(news)
 
     def _try(self, call: Callable[..., object], *args: Any) -> None:

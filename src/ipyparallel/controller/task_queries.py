@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..error import describe_exception
 from ..protocol.messages import (
     DatabaseRequest,
     MsgIdsRequest,
@@ -53,21 +52,23 @@ def _answer_at_once(hub: Hub, request: ResultRequest, reply: Reply) -> None:
         try:
             found.add(hub, msg_id, request.status_only)
         except UnknownRecord as e:
-            reply("result_reply", describe_exception(KeyError(str(e))))
+            reply("result_reply", refusal(e))
             return
     found.send(hub, reply)
 
 
 def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
-    missing = set()
+    hub.records.read()
+    missing: set[str] = set()
 
     def tell(msg_ids: Iterable[str]) -> None:
         found = _Results()
+        to_come = [msg_id for msg_id in msg_ids if hub.records.is_to_come(msg_id)]
+        missing.difference_update(msg_ids)
+        missing.update(to_come)
         for msg_id in msg_ids:
-            if msg_id in hub.records.pending:
-                missing.add(msg_id)
+            if msg_id in missing:
                 continue
-            missing.discard(msg_id)
             if msg_id in hub.records.lost:
                 found.unknown[msg_id] = f"message {msg_id!r} was lost with an earlier controller"
                 continue
@@ -77,13 +78,10 @@ def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
                 found.unknown[msg_id] = str(e)
         found.pending = sorted(missing)
         found.send(hub, reply)
+        if to_come:
+            hub.records.when_ended(to_come, tell)
 
-    def begin() -> None:
-        tell(dict.fromkeys(request.msg_ids))
-        if missing:
-            hub.records.when_ended(missing, tell)
-
-    hub.records.when_near(begin)
+    tell(dict.fromkeys(request.msg_ids))
 
 
 class _Results:
@@ -235,6 +233,7 @@ def resubmit(hub: Hub, message: Message, reply: Reply) -> None:
     hub.records.read()
     try:
         new = hub.resubmission.submit(dict.fromkeys(request.msg_ids))
+        hub.records.expect(new.values())
     except (KeyError, ValueError) as e:
         reply("resubmit_reply", refusal(e))
     else:

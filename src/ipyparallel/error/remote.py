@@ -106,8 +106,8 @@ class RemoteError(KernelError):
         self._notes = [*self._notes, note]
 
     def render_traceback(self) -> list[str]:
-        """The remote traceback as lines, the last of which names the exception."""
-        lines = (self.traceback or "No traceback available").splitlines()
+        """The remote traceback, if any, as lines, the last of which names the exception."""
+        lines = (self.traceback or f"{self.ename}: {self.evalue}").splitlines()
         return [_origin(self.engine_info), *lines, *self._notes]
 
     def _render_traceback_(self) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +11,6 @@ from typing import Any
 from ...error import (
     ClientClosed,
     ControllerLost,
-    RemoteError,
     TaskAborted,
     TaskCancelled,
     engine_died,
@@ -26,14 +24,12 @@ from ...protocol.messages import (
     decode_reply_metadata,
 )
 from ...protocol.session import Message, Session
-from ...serialize.exceptions import read_exception
-from ...serialize.pickler import deserialize, user_namespace
 from .comms import CommRelay
 from .engines import EngineTable
-from .execute_reply import ExecuteReply
 from .pure import lost_with, maybe_lost
 from .recording import Recorder
 from .recovery import Recovery
+from .replies import answer_of, result_of
 from .resolving import resolve
 from .skew import Skew
 from .tasks import MessageFuture, TaskTable
@@ -168,11 +164,9 @@ class Dispatcher:
         try:
             if channel in ("mux", "task") and task.header.msg_type != "cancel_request":
                 self._note_reply(task, message, metadata, now)
-                result, error = self._result(task, message)
+                result, error = result_of(task, message)
             else:
-                result, error = self._answer(task, message)
-                if channel == "query":
-                    _note_hub(task, error)
+                result, error = answer_of(task, message, by_hub=channel == "query")
         except BaseException as e:  # noqa: BLE001  (unpickling may raise anything, SystemExit too)
             result, error = None, e
         self._end(task, result, error)
@@ -191,7 +185,7 @@ class Dispatcher:
         try:
             metadata = decode_reply_metadata(message.metadata_frame)
             self._note_reply(task, message, metadata, received)
-            result, error = self._result(task, message)
+            result, error = result_of(task, message)
         except BaseException as e:  # noqa: BLE001  (as above)
             result, error = None, e
         task.output_expected = task.output_seen  # the hub has told of it, too
@@ -219,35 +213,6 @@ class Dispatcher:
             if isinstance(metadata.engine_info, dict):
                 engine_id = metadata.engine_info.get("engine_id")
         task.replied(message.header, metadata, engine_id, now)
-
-    def _result(self, task: MessageFuture, message: Message) -> tuple[Any, BaseException | None]:
-        status = task.reply_metadata.status if task.reply_metadata else ""
-        if message.header.msg_type == "apply_reply":
-            if status == "ok":
-                return deserialize(message.buffers), None
-            content = message.content()
-        else:
-            content = message.content()
-            if content.get("status") == "ok":
-                return ExecuteReply(task.msg_id, content, task.metadata), None
-        if content.get("status") == "aborted":
-            return None, TaskAborted(f"task {task.msg_id} was aborted before it started")
-        error = read_exception(content)
-        if isinstance(error, RemoteError):
-            task.metadata["error"] = error
-            _explain(error)
-        return None, error
-
-    def _answer(self, task: MessageFuture, message: Message) -> tuple[Any, BaseException | None]:
-        task.output_expected = 0
-        try:
-            content = message.content()
-        except UNREADABLE as e:
-            return None, ValueError(f"the reply is malformed: {e}")
-        if isinstance(content, dict) and content.get("status") == "error":
-            return None, read_exception(content)
-        task.buffers = message.buffers
-        return content, None
 
     # ---- without a reply
 
@@ -412,27 +377,6 @@ class Dispatcher:
             _end_output(task)
         self._engines.wake()
         self._on_shutdown(reason)
-
-
-def _note_hub(task: MessageFuture, error: BaseException | None) -> None:
-    """Say whose error the answer to a query is: not an engine's."""
-    if isinstance(error, RemoteError) and not error.engine_info:
-        method = task.header.msg_type.removesuffix("_request")
-        error.engine_info = {"engine_id": "hub", "method": method}
-
-
-def _explain(error: RemoteError) -> None:
-    """Say why a name that the user has just defined is not known on an engine."""
-    if not isinstance(error, NameError):
-        return
-    # the attribute `name` is not pickled
-    found = re.match(r"name '(\w+)' is not defined", error.evalue)
-    name = found[1] if found else None
-    if name in user_namespace():
-        error.add_note(
-            f"{name} is defined here, but not on the engine: the globals of a function are the"
-            f" engine's. To send it there: view.push({{{name!r}: {name}}})"
-        )
 
 
 def _call_back(task: MessageFuture, message: Message) -> None:

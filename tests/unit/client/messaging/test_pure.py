@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipyparallel.client.messaging.pure import may_have_died, maybe_lost
+from ipyparallel.client.messaging.pure import lost_with, maybe_lost
 from ipyparallel.client.messaging.tasks import MessageFuture, TaskTable
 from ipyparallel.error import EngineError
 from ipyparallel.protocol.messages import EngineNotice, Header
@@ -50,11 +50,11 @@ def test_tasks_that_have_ended_are_not_lost():
     ],
 )
 def test_the_error_says_what_is_known(engine_id, text):
-    error = may_have_died(task("x", engine_id=engine_id), GONE)
+    error = lost_with(task("x", engine_id=engine_id), GONE)
     assert type(error) is EngineError
     assert str(error) == text
 
 
 def test_the_error_of_an_engine_that_went_for_no_known_reason():
-    error = may_have_died(task("x"), EngineNotice(0, "uuid"))
+    error = lost_with(task("x"), EngineNotice(0, "uuid"))
     assert "on engine 0, which is gone: the pure" in str(error)
