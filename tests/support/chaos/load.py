@@ -236,7 +236,7 @@ class Load:
 
 def main(file: str, seed: str, stop: str, report: str) -> None:
     """Submit until the stop; wait; report."""
-    client = ipp.Client(file, timeout=20)
+    client = _connect(file)
     load = Load(client, int(seed))
     outcomes: Counter[str] = Counter()
     cases: deque[Case] = deque()
@@ -256,6 +256,15 @@ def main(file: str, seed: str, stop: str, report: str) -> None:
     content = {"outcomes": outcomes, "unfinished": unfinished, "last": last[-5:]}
     Path(report).write_text(json.dumps(content, indent=1))
     client.close()
+
+
+def _connect(file: str) -> ipp.Client:
+    while True:
+        try:
+            return ipp.Client(file, timeout=20)
+        except ipp.ControllerLost:
+            # it died before it could say that it is to be waited for
+            time.sleep(_LOOK)
 
 
 def _harvest(cases: deque[Case], outcomes: Counter[str]) -> list[str]:
