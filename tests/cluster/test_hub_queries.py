@@ -362,6 +362,10 @@ def test_records_have_their_own_buffers(client: ipp.Client, other: ipp.Client) -
     results = client[0].map_async(bytes, [5_000]), client[1].map_async(bytes, [200_000])
     ids = [result.msg_ids[0] for result in results]
     client.wait(results, 20)
+    from support.processes import wait_until
+
+    # the hub hears of a reply just after it was passed on
+    wait_until(lambda: not other.result_status(ids)["pending"], "the records of the results")
     keys = ["buffers", "result_buffers"]
     found = other.db_query({"msg_id": {"$in": ids}}, keys)
     assert {record["msg_id"] for record in found} == set(ids)

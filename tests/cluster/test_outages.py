@@ -14,8 +14,8 @@ from types import FunctionType
 from typing import NamedTuple
 
 import pytest
-from tests.support.processes import Controller, Engines, wait_until
 from tests.support.lossy_network import LossyNetwork
+from tests.support.processes import Controller, Engines, wait_until
 
 import ipyparallel as ipp
 from ipyparallel.client.messaging import tasks as tasks_module

@@ -193,7 +193,7 @@ def test_what_nobody_has_fetched_outlives_what_was(new_cluster: NewCluster, tmp_
     # the last ones of all that were submitted
     assert client.hub_history() == [*left, *(t.msg_ids[0] for t in tasks[-5:])]
     with pytest.raises(ipp.RemoteError, match=r"has been culled .*DictDB.record_limit = 5"):
-        client.result_status([tasks[0].msg_ids[0]])
+        client.result_status(tasks.pop(0).msg_ids[0])
     assert client.get_result(left).get(20) == [str(path)] * 2
 
 

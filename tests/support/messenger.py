@@ -24,6 +24,12 @@ class Wire:
         #: What was sent and not taken yet: the channel, the engine's uuid, and the message.
         self.sent = []
         self.has_sent = threading.Event()
+        self.opened = threading.Event()
+        self.opened.set()
+        #: Ids of what is kept back, while the connection is broken.
+        self.kept_back = set()
+        self.token = token
+        self.patience = 0.0
         #: In the place of the hub: called with each query, and answers it.
         self.hub = None
 
@@ -36,6 +42,24 @@ class Wire:
         self.has_sent.set()
         if self.hub is not None and channel == "query":
             self.hub(self.sent.pop())
+
+    def connect(self, identity):
+        self.identity = identity
+
+    def wait_longer(self, seconds):
+        self.patience = seconds
+
+    def held(self):
+        return self.kept_back
+
+    def subscribe_anew(self, token):
+        self.token = token
+
+    def reopen(self, again=None):
+        self.kept_back = set()
+        for channel, messages in (again or {}).items():
+            for msg_id, frames in messages:
+                self.send(channel, frames, msg_id=msg_id)
 
     def take(self):
         """What was sent since the last time."""

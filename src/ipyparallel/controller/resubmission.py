@@ -9,6 +9,7 @@ from ..protocol.messages import Header
 from ..protocol.session import Session
 from ..transport.sockets import HUB
 from .databases.base import TaskDatabase
+from .databases.record import NoData
 from .registry import Registry
 
 #: Identity under which the hub is a client of the task scheduler.
@@ -58,6 +59,8 @@ class Resubmission:
         for msg_id in msg_ids:
             try:
                 records[msg_id] = self._database.get_record(msg_id)
+            except NoData:
+                raise
             except KeyError:
                 unknown.append(msg_id)
         if unknown:

@@ -64,3 +64,18 @@ def test_losing_it_again_while_it_is_lost_does_not_prolong_the_wait(patience):
     patience.lost(100.0)
     patience.lost(150.0)
     assert patience.is_over(160.0, refused=False)
+
+
+def test_one_that_is_to_be_waited_for_longer_is(patience):
+    patience.last(5.0)
+    assert (patience.refused_for, patience.silent_for) == (5.0, 60.0)
+    patience.last(600.0)
+    patience.last(0.0)
+    assert (patience.refused_for, patience.silent_for) == (600.0, 600.0)
+    patience.lost(100.0)
+    assert patience.lost_for(103.0) == 3.0
+    assert not patience.is_over(100.0, refused=True)
+    assert not patience.is_over(699.0, refused=True)
+    assert patience.is_over(700.0, refused=True)
+    patience.connected()
+    assert patience.lost_for(800.0) == 0.0
