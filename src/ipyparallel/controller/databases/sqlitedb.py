@@ -84,6 +84,8 @@ class SQLiteDB(TaskDatabase):
         with self._connection as c:
             c.execute("PRAGMA journal_mode = WAL")
             self.table = _fitting_table(c, self.table)
+            self._name = _quoted(self.table)
+            self._culled_name = _quoted(f"{self.table}-culled")
             columns = ", ".join(map(declaration, FIELDS))
             c.execute(f"CREATE TABLE IF NOT EXISTS {self._name} ({columns})")
             for name, indexed in (
@@ -105,14 +107,6 @@ class SQLiteDB(TaskDatabase):
         )
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
-
-    @property
-    def _name(self) -> str:
-        return _quoted(self.table)
-
-    @property
-    def _culled_name(self) -> str:
-        return _quoted(f"{self.table}-culled")
 
     def close(self) -> None:
         """Write what is to be written, and close the file."""
