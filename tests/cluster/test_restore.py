@@ -16,7 +16,7 @@ import zmq
 import ipyparallel as ipp
 from ipyparallel.serialize.apply import pack_call
 from ipyparallel.serialize.functions import PickledFunctions
-from support.processes import Controller, Engines, PeerEngine, wait_until
+from support.processes import Controller, Engines, PeerEngine, port_range, wait_until
 from support.raw import Raw
 
 _FAST = ("--HeartMonitor.period=200",)
@@ -28,10 +28,13 @@ class Site:
 
     folder: Path
     options: tuple[str, ...] = ()
+    ports: str = field(default_factory=port_range)
     parts: list[Any] = field(default_factory=list)
 
     def start(self, *options: str) -> Controller:
-        controller = Controller(self.folder, *_FAST, *self.options, *options)
+        controller = Controller(
+            self.folder, *_FAST, f"--ports={self.ports}", *self.options, *options
+        )
         self.parts.append(controller)
         return controller
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -42,6 +44,26 @@ def wait_until(
             raise AssertionError(f"waited {timeout:g} s in vain for {what or condition}{details}")
         time.sleep(_LOOK)
     return result
+
+
+def port_range(n: int = 20) -> str:
+    """So many free ports, as ``first-last``, which the system gives to nobody who asks for any.
+
+    For who wants to have the same ones again after a while.
+    """
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        first = random.randrange(10_000, lowest - n)
+        sockets = [socket.socket() for _ in range(n)]
+        try:
+            for number, each in enumerate(sockets):
+                each.bind(("127.0.0.1", first + number))
+        except OSError:
+            continue
+        finally:
+            for each in sockets:
+                each.close()
+        return f"{first}-{first + n - 1}"
 
 
 def our_environment() -> dict[str, str]:
