@@ -1,7 +1,7 @@
 """A client that submits tasks of all kinds until it is told to stop, and reports how each ended.
 
-A script, run as ``python load.py CONNECTION_FILE SEED STOP REPORT``: it stops when the file STOP
-appears, waits for what is outstanding, and writes the report.
+A script, run as ``python load.py CONNECTION_FILE SEED STOP REPORT KEEPS``: it stops when the file
+STOP appears, waits for what is outstanding, and writes the report.
 """
 
 from __future__ import annotations
@@ -91,23 +91,29 @@ class Case(NamedTuple):
     #: What else may happen to it.
     allowed: tuple[type[BaseException], ...] = ()
 
-    def outcome(self) -> str:
-        """How it ended; what should not be begins with ``WRONG``."""
+    def outcome(self, keeps: bool) -> str:
+        """How it ended; what should not be begins with ``WRONG``.
+
+        Parameters
+        ----------
+        keeps : bool
+            Whether the client keeps what it has sent, so that it can send it again.
+        """
         try:
             value = self.result.get()
         except BaseException as error:  # noqa: BLE001  (all of them are judged)
-            return self._failed(error)
+            return self._failed(error, keeps)
         if self.failure is not None or self.value not in (value, ...):
             return f"WRONG: {self.name} gave {str(value)[:200]!r}"
         return "right"
 
-    def _failed(self, error: BaseException) -> str:
+    def _failed(self, error: BaseException, keeps: bool) -> str:
         name = getattr(error, "ename", type(error).__name__)
         if self.failure is not None and isinstance(error, self.failure) and self.text in str(error):
             return "right"
         is_lost = isinstance(error, ipp.ControllerLost)
-        if is_lost and "has been culled" in str(error):
-            # sent, lost with the connection, and not kept any more when the client asked again
+        if is_lost and not keeps and "the connection to the controller broke" in str(error):
+            # it was on its way, or its result was, and nobody has it any more
             return name
         died = isinstance(error, ipp.EngineError) and not is_lost
         if (self.mortal and died) or isinstance(error, self.allowed):
@@ -234,7 +240,7 @@ class Load:
         return Case("limited", result, None, ipp.TaskTimeout, "time limit", allowed=allowed)
 
 
-def main(file: str, seed: str, stop: str, report: str) -> None:
+def main(file: str, seed: str, stop: str, report: str, keeps: str) -> None:
     """Submit until the stop; wait; report."""
     client = _connect(file)
     load = Load(client, int(seed))
@@ -247,11 +253,11 @@ def main(file: str, seed: str, stop: str, report: str) -> None:
             except Refused:
                 outcomes["refused"] += 1
                 break
-        _harvest(cases, outcomes)
+        _harvest(cases, outcomes, bool(keeps))
     stopped = time.monotonic()
     last: list[str] = []
     while cases and (seconds := time.monotonic() - stopped) < PATIENCE:
-        last += [f"{seconds:.1f} {ended}" for ended in _harvest(cases, outcomes)]
+        last += [f"{seconds:.1f} {ended}" for ended in _harvest(cases, outcomes, bool(keeps))]
     unfinished = [f"{case.name} {case.result.msg_ids}" for case in cases]
     content = {"outcomes": outcomes, "unfinished": unfinished, "last": last[-5:]}
     Path(report).write_text(json.dumps(content, indent=1))
@@ -267,7 +273,7 @@ def _connect(file: str) -> ipp.Client:
             time.sleep(_LOOK)
 
 
-def _harvest(cases: deque[Case], outcomes: Counter[str]) -> list[str]:
+def _harvest(cases: deque[Case], outcomes: Counter[str], keeps: bool) -> list[str]:
     """Take out those that have ended; what they were, and how they ended."""
     ended = []
     if cases:
@@ -277,7 +283,7 @@ def _harvest(cases: deque[Case], outcomes: Counter[str]) -> list[str]:
     for _ in range(len(cases)):
         case = cases.popleft()
         if case.result.ready():
-            outcome = case.outcome()
+            outcome = case.outcome(keeps)
             outcomes[outcome] += 1
             ended.append(
                 f"{case.name} {case.result.msg_ids[0]} on {case.result.engine_id}: {outcome}"

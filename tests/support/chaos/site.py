@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from ..processes import Controller, Engines, Process, our_environment, wait_until
+from ..processes import Controller, Engines, Process, our_environment, port_range, wait_until
 from . import load
 from .links import Link
 from .troubles import Trouble
@@ -86,13 +86,19 @@ class Host(Engines):
 
 
 class LoadClient(Process):
-    """A process that submits tasks; see `load`."""
+    """A process that submits tasks; see `load`.
 
-    def __init__(self, folder: Path, file: Path, number: int, seed: int) -> None:
+    Parameters
+    ----------
+    keeps : bool
+        Whether it keeps what it has sent, as those do whose controller may be started again.
+    """
+
+    def __init__(self, folder: Path, file: Path, number: int, seed: int, keeps: bool) -> None:
         self.number = number
         self.report = folder / f"report-{number}.json"
         argv = [sys.executable, "-W", "error", load.__file__, str(file), str(seed)]
-        argv += [str(folder / "stop"), str(self.report)]
+        argv += [str(folder / "stop"), str(self.report), "keeps" if keeps else ""]
         super().__init__(argv, folder / f"client-{number}.log", our_environment())
 
 
@@ -120,7 +126,8 @@ class Site:
         self.clients: list[LoadClient] = []
         self._started = 0
         self._later: list[tuple[float, str, Callable[[], None]]] = []
-        self._options = (*_HEART, *(_RESTORE if restore else ()))
+        self._restores = restore
+        self._options = (*_HEART, *((*_RESTORE, f"--ports={port_range()}") if restore else ()))
         self.controller = Controller(folder, *self._options)
         try:
             for file in (self.controller.engine_file, self.controller.client_file):
@@ -295,7 +302,7 @@ class Site:
         file = self.clients_link.file if is_far else self.controller.client_file
         self._started += 1
         seed = self._seed * 1000 + self._started
-        self.clients.append(LoadClient(self.folder, file, self._started, seed))
+        self.clients.append(LoadClient(self.folder, file, self._started, seed, self._restores))
         self.note(f"a client starts{' behind the link' if is_far else ''}: {self.clients[-1].pid}")
 
 
