@@ -11,7 +11,7 @@ import pytest
 
 import ipyparallel as ipp
 from support.processes import Controller, Engines, wait_until
-from support.proxy import Network
+from support.network import Network
 
 
 @dataclass
