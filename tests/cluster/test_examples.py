@@ -36,6 +36,13 @@ EXPECTED = {
         "It knows 97.6% of the digits.",
     ],
     "progress.py": ["2.00 s of work"],
+    "submit_and_go_home.py": [
+        "Submitted 20 tasks.",
+        "Found 20 of 20 tasks.",
+        "Pi is about 3.143.",
+        "20 tasks have ended, each in less than a minute: True",
+        "Left: []",
+    ],
 }
 
 

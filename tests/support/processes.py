@@ -84,6 +84,19 @@ def _clean_environment() -> dict[str, str]:
     }
 
 
+def marked(name: str, value: str) -> list[psutil.Process]:
+    """The living processes that have this variable in their environment, but for this one."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            has_it = process.pid != os.getpid() and process.environ().get(name) == value
+            if has_it and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue  # it is gone meanwhile, or another user's
+    return found
+
+
 class Process:
     """A process that was started here, and its log.
 

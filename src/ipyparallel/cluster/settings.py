@@ -76,7 +76,7 @@ class ClusterSettings(LoggingConfigurable):
         [NEVER, ON_FAILURE],
         NEVER,
         help="Whether an engine that dies is started again, under its id: 'never' or 'on-failure'."
-        " How often in a row, and when: see `IPEngine.restart_limit` and `IPEngine.restart_delay`.",
+        " How often in a row, and when: see IPEngine.restart_limit and IPEngine.restart_delay.",
     ).tag(config=True, to_dict=True)
     log_level = Integer(logging.INFO, help="What to log, where no application decides it.").tag(
         config=True

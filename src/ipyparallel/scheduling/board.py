@@ -160,9 +160,11 @@ class Board:
     def could_run(self, job: Job) -> bool:
         """Whether there is, or is to be, an engine for the job, if it had room.
 
-        Where it has failed before does not count, as long as there are others.
+        Where it has failed before does not count, as long as there are others. But it does not wait
+        for one that is only expected, rather than run there again.
         """
         terms = job.terms
+        expected = False
         plain = not (terms.resources or job.unmet or job.avoided)
         if job.allowed:
             if plain:
@@ -174,12 +176,11 @@ class Board:
             return True
         else:
             engines = self.engines.values()
-            if any(e.could_run(terms.resources) for e, _ in self._expected.values()):
-                return True
+            expected = any(e.could_run(terms.resources) for e, _ in self._expected.values())
         able = {e.uuid for e in engines if e.could_run(terms.resources)} - job.unmet
         if job.avoided and not able - job.avoided:
             job.avoided = _NONE
-        return bool(able)
+        return expected or bool(able)
 
     def wait(self, job: Job) -> Line:
         """Have a job wait in the line where it belongs."""

@@ -250,6 +250,17 @@ def test_one_that_is_still_there_works_again():
     assert not engine.full
 
 
+def test_a_job_runs_where_it_has_failed_rather_than_wait_for_a_replacement():
+    bench = Bench("ab")
+    bench.board.expect(bench.board.engines["b"], 0.0)
+    job = bench.job(avoided="a")
+    assert bench.board.could_run(job)
+    assert job.avoided == {"a"}  # the other one is still there
+    bench.board.leave("b")
+    assert bench.board.could_run(job)
+    assert not job.avoided
+
+
 def test_another_under_its_id_is_its_replacement():
     bench = Bench("a", GPU)
     bench.join("b")

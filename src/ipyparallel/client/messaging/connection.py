@@ -107,7 +107,7 @@ class Connection:
     Attributes
     ----------
     opened : threading.Event
-        Set when there has been a connection to all channels.
+        Set when there has been a connection to all channels, or there will be none.
     """
 
     def __init__(self, info: ClientInfo, interface: str, inbox: Inbox, token: bytes) -> None:
@@ -119,7 +119,7 @@ class Connection:
             on_broken=self._bar,
             on_mended=self._mended,
             on_away=inbox.on_away,
-            on_lost=inbox.on_lost,
+            on_lost=self._lost,
         )
         self._token = token
         self.opened = threading.Event()
@@ -340,6 +340,10 @@ class Connection:
         with self._lock:
             self._lines["query"].is_barred = False
         self._inbox.on_back()
+
+    def _lost(self, reason: str) -> None:
+        self._inbox.on_lost(reason)
+        self.opened.set()
 
     def _close_sockets(self) -> None:
         with self._lock:

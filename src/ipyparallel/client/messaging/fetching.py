@@ -95,7 +95,12 @@ class Fetching:
             serve_meanwhile(task, self._messenger.host)
         return task
 
-    def fetch(self, tasks: Sequence[MessageFuture], on_unknown: OnUnknown | None = None) -> None:
+    def fetch(
+        self,
+        tasks: Sequence[MessageFuture],
+        on_unknown: OnUnknown | None = None,
+        on_answer: Callable[[], None] | None = None,
+    ) -> int:
         """Have tasks end as the hub tells.
 
         Parameters
@@ -105,6 +110,14 @@ class Fetching:
         on_unknown : callable, optional
             What becomes of those that the hub does not know (any more); by default they fail with
             a KeyError, which is a `RemoteError`, too.
+        on_answer : callable, optional
+            Called once for each request, when the hub has said what it knows by now; in the I/O
+            thread.
+
+        Returns
+        -------
+        int
+            How many requests there are.
 
         Raises
         ------
@@ -116,10 +129,12 @@ class Fetching:
         new = [task for task in tasks if task.msg_id not in pending]
         messenger.expect(*new)
         try:
-            for start in range(0, len(tasks), MOST):
+            starts = range(0, len(tasks), MOST)
+            for start in starts:
                 msg_ids = [task.msg_id for task in tasks[start : start + MOST]]
-                request = ResultRequest(msg_ids, wait=True)
-                messenger.ask("result_request", request, _Answers(messenger, msg_ids, on_unknown))
+                answers = _Answers(messenger, msg_ids, on_unknown, on_answer)
+                messenger.ask("result_request", ResultRequest(msg_ids, wait=True), answers)
+            return len(starts)
         except BaseException:
             messenger.withdraw(new)
             raise
@@ -132,13 +147,25 @@ class _Answers:
     """
 
     def __init__(
-        self, messenger: Messenger, msg_ids: list[str], on_unknown: OnUnknown | None
+        self,
+        messenger: Messenger,
+        msg_ids: list[str],
+        on_unknown: OnUnknown | None,
+        on_answer: Callable[[], None] | None,
     ) -> None:
         self._messenger = messenger
         self._open = set(msg_ids)
         self._on_unknown = on_unknown
+        self._on_answer = on_answer
 
     def __call__(self, message: Message) -> bool:
+        is_last = self._take(message)
+        on_answer, self._on_answer = self._on_answer, None
+        if on_answer is not None:
+            on_answer()
+        return is_last
+
+    def _take(self, message: Message) -> bool:
         try:
             content = message.content()
             if content.get("status") == "error":

@@ -115,6 +115,8 @@ class Messenger(Submission):
         ------
         TimeoutError
             It did not answer in so many seconds; the text says why, as far as that can be told.
+        ControllerLost
+            It answered, and is gone.
         """
         self.connection.start()
         task = self.request("query", "connection_request", ConnectionRequest(self._token))
@@ -122,6 +124,8 @@ class Messenger(Submission):
         if not task.wait(timeout):
             raise TimeoutError(self._no_answer(timeout))
         reply = decode_connection_reply(encode(task.result()))
+        # it may go already while the other channels are opened
+        self.connection.wait_longer(reply.patience)
         # one of the published package would take a client that connects anew for another one that
         # has the same name
         native = reply.native is not None
@@ -131,6 +135,7 @@ class Messenger(Submission):
                 f"the controller at {self._interface}:{self._info.registration} answers, and its"
                 f" other ports cannot be reached: {', '.join(self.connection.unopened())}"
             )
+        self.check()
         self.meet(reply, stacklevel=3)  # who makes the client
 
     def meet(self, reply: ConnectionReply, stacklevel: int = 1) -> None:

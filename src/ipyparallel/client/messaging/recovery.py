@@ -63,6 +63,10 @@ class Recovery:
         self._round = 0
         #: What the hub does not know, and why.
         self._unknown: dict[str, str] = {}
+        #: Requests for what it knows that it has not answered, and its answer to who connects, if
+        #: that came before.
+        self._unanswered = 0
+        self._reply: dict[str, Any] | None = None
         #: Requests of earlier rounds are of no use any more.
         self._asked: list[MessageFuture] = []
         self._sent_again = 0
@@ -83,6 +87,7 @@ class Recovery:
         messenger.withdraw(self._asked)
         self._asked.clear()
         self._unknown.clear()
+        self._reply = None
         held = messenger.connection.held()
         in_doubt = [
             task
@@ -94,7 +99,7 @@ class Recovery:
             self._ask_again([task for task in in_doubt if task.channel == "query"])
             request = ConnectionRequest(new_id())
             messenger.connection.subscribe_anew(b"token:" + request.token.encode())
-            self._ask("connection_request", request, self._connected)
+            self._ask("connection_request", request, self._answered_connection)
         else:
             self._ask_again([task for task in in_doubt if task.channel == "query"])
             self._finish()
@@ -126,14 +131,33 @@ class Recovery:
             elif task.is_recorded:
                 own.append(task)
         messenger.fetching.fetch(others)
-        messenger.fetching.fetch(own, partial(self._note_unknown, self._round))
+        number = self._round
+        self._unanswered = messenger.fetching.fetch(
+            own, partial(self._note_unknown, number), partial(self._told, number)
+        )
 
     def _note_unknown(self, number: int, task: MessageFuture, why: str) -> None:
         if number == self._round:
             self._unknown[task.msg_id] = why
 
+    def _told(self, number: int) -> None:
+        """The hub has said what it knows of some."""
+        if number == self._round:
+            self._unanswered -= 1
+            self._check_answers()
+
+    def _answered_connection(self, content: dict[str, Any]) -> None:
+        self._reply = content
+        self._check_answers()
+
+    def _check_answers(self) -> None:
+        # in which order they come, the hub does not say
+        if self._reply is not None and not self._unanswered:
+            content, self._reply = self._reply, None
+            self._connected(content)
+
     def _connected(self, content: dict[str, Any]) -> None:
-        """The hub has answered, and what it knows of tasks came before."""
+        """The hub has answered, and said what it knows of tasks."""
         messenger = self._messenger
         reply = decode_connection_reply(encode(content))
         engines = {int(engine_id): uuid for engine_id, uuid in reply.engines.items()}

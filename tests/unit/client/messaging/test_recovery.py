@@ -154,6 +154,7 @@ def test_nothing_is_kept_for_a_controller_that_does_not_come_back(bench):
 def test_engines_that_left_meanwhile_are_gone_and_new_ones_there(bench):
     task = bench.direct(0)
     come_back(bench)
+    answer(bench, "result_request", {"pending": [task.msg_id]})
     connected(bench, engines=(1, 2))
     assert bench.messenger.engines.ids == [1, 2]
     with pytest.raises(EngineError, match=r"Engine 0 .*left while the connection"):
