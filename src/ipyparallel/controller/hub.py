@@ -393,7 +393,7 @@ class Hub:
         held = {msg_id for engine in engines for msg_id in engine.holding}
         restored = self.records.restore(held, self.session)
         self._mux_relay.send([link.encode(link.RestoredDirect(restored.direct))])
-        self.tell_scheduler(link.Restored(restored.balanced))
+        self.tell_scheduler(link.Restored(restored.balanced, restored.ended))
 
     def tell_scheduler(self, message: link.ToScheduler) -> None:
         """Send it."""

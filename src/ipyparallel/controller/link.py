@@ -57,12 +57,23 @@ class Restoring(msgspec.Struct, tag=True):
     """
 
 
+class EndedTask(msgspec.Struct):
+    """A task of an earlier run that has ended."""
+
+    msg_id: str
+    ok: bool
+    #: Where; empty if no engine has run it.
+    uuid: str
+
+
 class Restored(msgspec.Struct, tag=True):
     """Hub, to the scheduler: those that have not come by now are not waited for any more."""
 
     #: Restored tasks: the requests, as they came from the clients (their identities first), of
     #: those that had not ended by the records of the earlier run.
     tasks: list[list[bytes]] = []
+    #: How those ended that these depend on.
+    ended: list[EndedTask] = []
 
 
 class DirectTask(msgspec.Struct):

@@ -207,7 +207,7 @@ class Records:
                 for record in self.database.find_records({"completed": None}, RESTORED_FIELDS)
                 if record["msg_id"] not in self.pending
             ]
-            found = read_restored(left, holding, session)
+            found = read_restored(left, holding, session, self.database.get_record)
         except Exception:  # noqa: BLE001  (as in `_try`)
             self._log.exception("The tasks of an earlier run cannot be read")
             return RestoredTasks()

@@ -166,7 +166,9 @@ class SchedulerLoop:
                 self._machine.errands_lost(uuid)
             case link.Restoring():
                 self._early = []
-            case link.Restored(tasks):
+            case link.Restored(tasks, ended):
+                for task in ended:
+                    self._machine.ended_before(task.msg_id, task.ok, task.uuid)
                 self._begin(tasks)
             case link.EngineLeft(uuid, reason):
                 # what it sent before it died may be here already

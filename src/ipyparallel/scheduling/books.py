@@ -258,6 +258,11 @@ class Books:
         if self._graph.concerns(job.msg_id):
             self._ends.append((job.msg_id, Outcome(ok, number)))
 
+    def ended_before(self, msg_id: str, ok: bool, uuid: str) -> None:
+        """A task had ended before there was this machine: others may name it."""
+        engine = self.engines.get(uuid)
+        self._outcomes.put(msg_id, ok, engine.number if engine is not None else 0)
+
     def _draw_consequences(self, now: float) -> None:
         while self._ends:
             msg_id, outcome = self._ends.popleft()

@@ -28,6 +28,14 @@ def test_one_that_depends_on_what_has_ended_runs_at_once():
     assert driver.submit("2", after="1", follow="1") == ["2>a"]
 
 
+def test_one_that_depends_on_what_had_ended_before_the_scheduler_was_there():
+    driver = Driver(hwm=1, engines="ab")
+    driver.machine.ended_before("x_1", ok=True, uuid="b")
+    driver.machine.ended_before("x_2", ok=False, uuid="gone")
+    assert driver.submit("1", follow=Dependency(["x_1"])) == ["1>b"]
+    assert driver.submit("2", after=Dependency(["x_2"])) == ["2!ImpossibleDependency"]
+
+
 def test_all_or_any():
     driver = Driver(hwm=1, engines="abcd")
     driver.submit("12")
