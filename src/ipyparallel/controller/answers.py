@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ..error import describe_exception
+from ..protocol.session import Message
 from .registry import Engine, Registry
 
 
@@ -20,6 +22,22 @@ def refusal(error: Exception) -> dict[str, Any]:
     """What is told of an exception: by a type that every client knows, and not where in here."""
     known = (kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
     return {**describe_exception(error), "ename": next(known)}
+
+
+def guarded(
+    log: logging.Logger, request: Message, reply: Reply, answer: Callable[[], object]
+) -> None:
+    """Answer a query; one that fails, or makes no sense, is answered by a ``hub_error``."""
+    msg_type = request.header.msg_type
+    try:
+        answer()
+    except (KeyError, IndexError, ValueError, TypeError) as e:
+        log.warning("Refused a %s: %s", msg_type, e)
+        log.debug("It failed here:", exc_info=True)
+        reply("hub_error", refusal(e))
+    except Exception as e:
+        log.exception("A %s failed", msg_type)
+        reply("hub_error", refusal(e))
 
 
 def select(registry: Registry, targets: list[int | str] | int | str | None) -> list[Engine]:

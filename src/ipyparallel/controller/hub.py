@@ -214,7 +214,9 @@ class Hub:
         declared = format_resources(engine.resources)
         how = "back" if engine.returning else "ready"
         self.log.info("Engine %d is %s%s", engine.id, how, declared and f", with {declared}")
-        joined = link.EngineJoined(engine.uuid, engine.id, engine.resources, engine.balanced)
+        joined = link.EngineJoined(
+            engine.uuid, engine.id, engine.resources, engine.balanced, engine.answered
+        )
         self.tell_scheduler(joined)
         self._hearts.watch(engine.uuid)
         self.restoration.write()
@@ -390,7 +392,7 @@ class Hub:
     def restore_tasks(self) -> None:
         """Have go on what is left of the tasks of the run before this one."""
         engines = (*self.registry.ready, *self.registry.coming)
-        held = {msg_id for engine in engines for msg_id in engine.holding}
+        held = {name for engine in engines for name in (*engine.holding, *engine.answered)}
         restored = self.records.restore(held, self.session)
         self._mux_relay.send([link.encode(link.RestoredDirect(restored.direct))])
         self.tell_scheduler(link.Restored(restored.balanced, restored.ended))

@@ -17,6 +17,8 @@ class EngineJoined(msgspec.Struct, tag=True):
     resources: dict[str, float] = {}
     #: The balanced tasks that it holds, if it comes back; see `RegistrationRequest.balanced`.
     holding: list[str] = []
+    #: Those that it had answered last by then; see `RegistrationRequest.answered`.
+    answered: list[str] = []
 
 
 class EngineAway(msgspec.Struct, tag=True):

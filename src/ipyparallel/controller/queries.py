@@ -18,7 +18,7 @@ from ..protocol.messages import (
 from ..protocol.session import Message
 from ..protocol.versions import own_versions
 from . import link, task_queries
-from .answers import Reply, refusal, select
+from .answers import Reply, guarded, select
 from .registry import Engine, RegistrationError
 
 if TYPE_CHECKING:
@@ -27,16 +27,14 @@ if TYPE_CHECKING:
 
 def answer(hub: Hub, message: Message, reply: Reply) -> None:
     """Answer a query; one that fails, or makes no sense, is answered by a ``hub_error``."""
-    msg_type = message.header.msg_type
-    try:
-        handler = _HANDLERS.get(msg_type)
-        if handler is None:
-            raise KeyError(f"Bad Message Type: {msg_type!r}")
-        handler(hub, message, reply)
-    except (KeyError, IndexError, ValueError, TypeError) as e:
-        hub.log.warning("Refused a %s: %s", msg_type, e)
-        hub.log.debug("It failed here:", exc_info=True)
-        reply("hub_error", refusal(e))
+    guarded(hub.log, message, reply, partial(_answer, hub, message, reply))
+
+
+def _answer(hub: Hub, message: Message, reply: Reply) -> None:
+    handler = _HANDLERS.get(message.header.msg_type)
+    if handler is None:
+        raise KeyError(f"Bad Message Type: {message.header.msg_type!r}")
+    handler(hub, message, reply)
 
 
 def _connect(hub: Hub, message: Message, reply: Reply) -> None:
@@ -93,6 +91,7 @@ def _take_in(hub: Hub, request: RegistrationRequest, reply: Reply) -> None:
     hub.log.debug("Engine %d is coming", engine.id)
     engine.returning = request.returning
     engine.holding, engine.balanced = request.holding, request.balanced
+    engine.answered = request.answered
     reply("registration_reply", _registered(hub, engine))
     hub.engine_coming(engine)
 

@@ -43,7 +43,7 @@ class Waiter:
 
     missing: set[str]
     #: Told those that have ended since it was told last.
-    tell: Callable[[list[str]], None]
+    tell: Callable[[list[str]], object]
     ended: list[str] = field(default_factory=list)
 
 
@@ -248,7 +248,7 @@ class Records:
             return []
         return [record["msg_id"] for record in found]
 
-    def when_ended(self, msg_ids: Iterable[str], tell: Callable[[list[str]], None]) -> None:
+    def when_ended(self, msg_ids: Iterable[str], tell: Callable[[list[str]], object]) -> None:
         """Call `tell` with those of these tasks, all of which are to come, that have ended;
         as often as some have, until all have.
         """

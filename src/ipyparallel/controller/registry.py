@@ -35,6 +35,8 @@ class Engine:
     holding: list[str] = field(default_factory=list)
     #: Those of these that are balanced.
     balanced: list[str] = field(default_factory=list)
+    #: The balanced tasks that it had answered last by then, and will answer again.
+    answered: list[str] = field(default_factory=list)
     #: Versions of Python and of key packages, by name; empty if it tells none.
     versions: dict[str, str] = field(default_factory=dict)
 

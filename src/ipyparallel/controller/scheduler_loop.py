@@ -154,8 +154,8 @@ class SchedulerLoop:
     def _on_hub(self, frames: list[Any]) -> None:
         now = time.monotonic()
         match link.decode_for_scheduler(frames[0]):
-            case link.EngineJoined(uuid, engine_id, resources, holding):
-                self._machine.engine_joined(uuid, engine_id, now, resources, holding)
+            case link.EngineJoined(uuid, engine_id, resources, holding, answered):
+                self._machine.engine_joined(uuid, engine_id, now, resources, holding, answered)
             case link.EngineAway(uuid):
                 self._machine.engine_away(uuid)
             case link.EngineBack(uuid):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..protocol.messages import (
@@ -16,7 +17,7 @@ from ..protocol.messages import (
 )
 from ..protocol.session import Message
 from ..util.dates import _parse_date
-from .answers import Reply, refusal, select
+from .answers import Reply, guarded, refusal, select
 from .databases.base import UnknownRecord
 
 if TYPE_CHECKING:
@@ -35,15 +36,29 @@ _OUTPUT = ("execute_input", "execute_result", "error", "stdout", "stderr")
 def results(hub: Hub, message: Message, reply: Reply) -> None:
     """What became of tasks."""
     request: ResultRequest = message.read_content(ResultRequest)
+    answer = partial(_tell_ends if request.wait else _tell_now, hub, request, reply)
+
+    def answer_or_look_again() -> None:
+        hub.records.read()
+        if not answer(is_final=False):
+            # A task may have been submitted just now. It is known when those have answered
+            # through whose hands it passes.
+            hub.ask_load(lambda direct, balanced: guarded(hub.log, message, reply, look_again))
+
+    def look_again() -> None:
+        hub.records.read()
+        answer(is_final=True)
+
     if request.wait:
         # a client that has connected again submits what is lost; only then it is known what is
-        hub.restoration.when_over(lambda: _answer_waiting(hub, request, reply))
+        first = partial(guarded, hub.log, message, reply, answer_or_look_again)
+        hub.restoration.when_over(first)
     else:
-        _answer_at_once(hub, request, reply)
+        answer_or_look_again()
 
 
-def _answer_at_once(hub: Hub, request: ResultRequest, reply: Reply) -> None:
-    hub.records.read()
+def _tell_now(hub: Hub, request: ResultRequest, reply: Reply, is_final: bool) -> bool:
+    """Answer once; False if something is not known, and this was not the final attempt."""
     found = _Results()
     for msg_id in request.msg_ids:
         if msg_id in hub.records.pending:
@@ -52,16 +67,18 @@ def _answer_at_once(hub: Hub, request: ResultRequest, reply: Reply) -> None:
         try:
             found.add(hub, msg_id, request.status_only)
         except UnknownRecord as e:
-            reply("result_reply", refusal(e))
-            return
+            if is_final:
+                reply("result_reply", refusal(e))
+            return is_final
     found.send(hub, reply)
+    return True
 
 
-def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
-    hub.records.read()
+def _tell_ends(hub: Hub, request: ResultRequest, reply: Reply, is_final: bool) -> bool:
+    """Answer, and again whenever tasks have ended; False as for `_tell_now`."""
     missing: set[str] = set()
 
-    def tell(msg_ids: Iterable[str]) -> None:
+    def tell(msg_ids: Collection[str], is_final: bool = True) -> bool:
         found = _Results()
         to_come = [msg_id for msg_id in msg_ids if hub.records.is_to_come(msg_id)]
         missing.difference_update(msg_ids)
@@ -75,13 +92,16 @@ def _answer_waiting(hub: Hub, request: ResultRequest, reply: Reply) -> None:
             try:
                 found.add(hub, msg_id, request.status_only)
             except KeyError as e:
+                if isinstance(e, UnknownRecord) and not is_final:
+                    return False
                 found.unknown[msg_id] = str(e)
         found.pending = sorted(missing)
         found.send(hub, reply)
         if to_come:
             hub.records.when_ended(to_come, tell)
+        return True
 
-    tell(dict.fromkeys(request.msg_ids))
+    return tell(dict.fromkeys(request.msg_ids).keys(), is_final)
 
 
 class _Results:

@@ -337,8 +337,13 @@ class Engine:
 
     def _return_request(self) -> RegistrationRequest:
         direct, balanced = self._requests.held()
+        answered = self._requests.answered()
         return self._registration(
-            self.id, returning=True, holding=[*direct, *balanced], balanced=balanced
+            self.id,
+            returning=True,
+            holding=[*direct, *answered[0], *balanced],
+            balanced=balanced,
+            answered=answered[1],
         )
 
     def _returned(self, reply: RegistrationReply) -> None:

@@ -68,6 +68,10 @@ class KeptReplies:
         if kept is not None:
             self._bytes -= kept[1]
 
+    def names(self) -> list[str]:
+        """The requests whose replies are kept; from any thread."""
+        return list(self._replies)
+
     def get(self, name: str) -> list[Any] | None:
         """The frames of the reply to this request, if it is kept."""
         kept = self._replies.get(name)

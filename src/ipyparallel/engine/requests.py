@@ -200,6 +200,11 @@ class Requests:
         """The direct requests and the balanced tasks that have no answer yet; from any thread."""
         return self._held(self.direct), self._held(self.tasks)
 
+    def answered(self) -> tuple[list[str], list[str]]:
+        """The direct requests and the balanced tasks whose replies will be sent again; as above."""
+        direct, balanced = (self._kept.get(is_balanced) for is_balanced in (False, True))
+        return (direct.names() if direct else [], balanced.names() if balanced else [])
+
     # ---- running
 
     def _pump(self) -> None:

@@ -126,11 +126,13 @@ class RegistrationRequest(msgspec.Struct):
     #: Extension: the engine was registered before, under the id that it asks for, and comes back:
     #: it, or the controller, was away.
     returning: bool = False
-    #: Extension: of an engine that comes back, the requests that it has not answered yet: ids of
-    #: direct ones, and of balanced ones as they were sent; see `Job.sending`.
+    #: Extension: of an engine that comes back, the requests that it will answer: direct ones by id,
+    #: and balanced ones as they were sent; see `Job.sending`.
     holding: list[str] = []
     #: Extension: those of these that are balanced.
     balanced: list[str] = []
+    #: Extension: balanced ones that it has answered, and will answer again, since that may be lost.
+    answered: list[str] = []
 
 
 class RegistrationReply(msgspec.Struct):

@@ -66,6 +66,7 @@ class TaskMachine(Returns):
         now: float,
         resources: Mapping[str, float] | None = None,
         holding: Iterable[str] = (),
+        answered: Iterable[str] = (),
     ) -> None:
         """An engine is ready for work.
 
@@ -73,6 +74,9 @@ class TaskMachine(Returns):
         ----------
         holding : iterable of str
             What it has, if it comes back; see `holds`.
+        answered : iterable of str
+            What it has answered last, and will answer again: of what was sent to it by somebody
+            else before, the first answers may be lost.
         """
         if uuid in self.engines:
             raise ValueError(f"engine {uuid} has joined already")
@@ -80,6 +84,7 @@ class TaskMachine(Returns):
         engine = Engine(uuid, engine_id, float(limit), resources)
         unserved = self._board.join(engine, now)
         self._adopt(engine, holding, now)
+        self._adopt(engine, self._unknown_ends(answered), now)
         self._feed(engine, now)
         self._admit(unserved, now)
         self._settle(now)

@@ -12,7 +12,7 @@ as there is a connection again, which it means.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from . import reasons
 from .books import Books
@@ -140,6 +140,13 @@ class Returns(Books):
                 job.attempt = adopt(sending).attempt
             self._place(engine, job, now)
         self._board.changed(engine)
+
+    def _unknown_ends(self, answered: Iterable[str]) -> Iterator[str]:
+        """Those of these sendings, which an engine has answered, of whose end we do not know."""
+        for sending in answered:
+            msg_id = msg_id_of(sending)
+            if msg_id not in self.jobs and self._outcomes.get(msg_id) is None:
+                yield sending
 
     def _give_to(self, job: Job, name: str) -> None:
         """Have a job take another owner's turn."""

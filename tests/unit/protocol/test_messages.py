@@ -27,7 +27,7 @@ from ipyparallel.protocol.messages import (
         (
             RegistrationRequest("u"),
             '{"uuid":"u","id":null,"reports_ready":false,"resources":{},"replaces":"",'
-            '"versions":{},"returning":false,"holding":[],"balanced":[]}',
+            '"versions":{},"returning":false,"holding":[],"balanced":[],"answered":[]}',
         ),
     ],
 )

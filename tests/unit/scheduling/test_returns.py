@@ -23,6 +23,16 @@ def claim(driver, msg_id, payload="mine", **asked):
     return driver.take()
 
 
+def test_what_it_had_answered_before_is_awaited_once_more():
+    driver = Driver()
+    driver.machine.ended_before("known_1", ok=True, uuid="")
+    driver.machine.engine_joined("a", 0, driver.now, None, ["held_1"], ["known_1", "new_1#2"])
+    assert sorted(driver.machine.jobs) == ["held_1", "new_1"]
+    assert driver.machine.engines["a"].head.msg_id == "held_1"
+    assert claim(driver, "new_1") == []  # it is not sent again
+    assert driver.finish("a", "new_1") == ["new_1=ok"]
+
+
 # ---- away
 
 
