@@ -156,6 +156,9 @@ class SchedulerLoop:
         match link.decode_for_scheduler(frames[0]):
             case link.EngineJoined(uuid, engine_id, resources, holding, answered):
                 self._machine.engine_joined(uuid, engine_id, now, resources, holding, answered)
+                if answered:
+                    # its answers may have been here already, when they were of no use yet
+                    self._ask_what_it_holds(uuid)
             case link.EngineAway(uuid):
                 self._machine.engine_away(uuid)
             case link.EngineBack(uuid):
@@ -187,13 +190,16 @@ class SchedulerLoop:
                 self._thread.stop()
 
     def _greet(self, uuid: str, now: float) -> None:
-        """Ask an engine what it holds; it need not be one that takes tasks already."""
-        request = self._session.message(
-            "holding_request", HoldingRequest(self._machine.sendings(uuid))
-        )
-        if send_if_there(self._engines, [uuid.encode(), HUB, *request]):
+        """Reach an engine again; it need not be one that takes tasks already."""
+        if self._ask_what_it_holds(uuid):
             self._machine.engine_reached(uuid, now)
             self._tell(link.EngineReached(uuid))
+
+    def _ask_what_it_holds(self, uuid: str) -> bool:
+        """Ask an engine; False if it cannot be reached."""
+        known = HoldingRequest(self._machine.sendings(uuid))
+        request = self._session.message("holding_request", known)
+        return send_if_there(self._engines, [uuid.encode(), HUB, *request])
 
     def _begin(self, restored: list[list[bytes]]) -> None:
         """Take in what waited: first what the records of the earlier run have."""
