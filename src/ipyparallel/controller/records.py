@@ -106,19 +106,17 @@ class Records:
         sent: dict[str, str] = {}
         ends: list[Ended] = []
         for event in self.journal.take():
-            match event:
-                case RequestRecord():
-                    self.lost.pop(event.msg_id, None)
-                    self.pending[event.msg_id] = event.engine_uuid
-                    self._try(self.database.add_record, event.msg_id, event)
-                case Sent(msg_id, uuid):
-                    sent[msg_id] = uuid
-                case Ended():
-                    ends.append(event)
-                case EngineDied():
-                    ends += self._ended_by(event)
-                case MaybeDied():
-                    ends += self._maybe_ended_by(event)
+            # by its type, since asking whether it is a Mapping takes long, for each task
+            if type(event) is RequestRecord:
+                self._begin(event)
+            elif type(event) is Sent:
+                sent[event.msg_id] = event.engine_uuid
+            elif type(event) is Ended:
+                ends.append(event)
+            elif type(event) is EngineDied:
+                ends += self._ended_by(event)
+            elif type(event) is MaybeDied:
+                ends += self._maybe_ended_by(event)
         # first, so that a database knows that it need not keep them for long
         self.fetched(end.msg_id for end in ends if end.delivered)
         for msg_id, reply, _ in ends:
@@ -135,9 +133,16 @@ class Records:
             self._settling.update(ended)
             self._loop.call_later(_SETTLING, self._settled, ended)
 
+    def _begin(self, request: RequestRecord) -> None:
+        if self.lost:
+            self.lost.pop(request.msg_id, None)
+        self.pending[request.msg_id] = request.engine_uuid
+        self._try(self.database.add_record, request.msg_id, request)
+
     def _settled(self, msg_ids: list[str]) -> None:
         """What these tasks have printed is here now."""
-        self.read()
+        if self._waiters:
+            self.read()
         self._settling.difference_update(msg_ids)
         self._tell(msg_ids)
 
