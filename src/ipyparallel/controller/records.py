@@ -18,7 +18,7 @@ from ..util.dates import utcnow
 from .databases.base import TaskDatabase
 from .databases.nodb import NoDB
 from .databases.record import CulledRecord, NoData, UnknownRecord
-from .journal import Ended, EngineDied, Journal, MaybeDied, NoJournal, Sent
+from .journal import Ended, EngineDied, Forsaken, Journal, MaybeDied, NoJournal, Sent
 from .lazy_records import RequestRecord
 from .record_output import OutputRecorder
 from .restored import RESTORED_FIELDS, RestoredTasks, read_restored
@@ -115,6 +115,9 @@ class Records:
                     sent[msg_id] = uuid
                 case Ended():
                     ends.append(event)
+                case Forsaken(msg_id, reply):
+                    if msg_id in self.pending:
+                        ends.append(Ended(msg_id, reply, delivered=False))
                 case EngineDied():
                     ends += self._ended_by(event)
                 case MaybeDied():
@@ -154,17 +157,22 @@ class Records:
         if self.pending.pop(msg_id, None) is not None:
             self._try(self.database.update_record, msg_id, reply)
         else:
-            # It was submitted to an earlier controller. Its record is there if the database
-            # outlived that.
+            # It was submitted to an earlier controller, and its record is there if the database
+            # outlived that; or it has ended twice.
             self._try(self._end_earlier, msg_id, reply)
 
     def _end_earlier(self, msg_id: str, reply: Mapping[str, Any]) -> None:
         try:
-            self.database.update_record(msg_id, reply)
+            known = self.database.get_record(msg_id)["result_content"] or {}
         except UnknownRecord:
             self.database.add_record(msg_id, reply)
         except CulledRecord:
             pass  # it had ended, and its result came twice
+        else:
+            # A result that is there stays: the engine of an attempt that was given up may come
+            # back, and answer otherwise.
+            if known.get("status") != "ok":
+                self.database.update_record(msg_id, reply)
 
     def _ended_by(self, event: EngineDied) -> list[Ended]:
         uuid = event.engine_uuid

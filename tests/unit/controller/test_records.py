@@ -197,6 +197,40 @@ def test_the_result_of_a_task_of_an_earlier_controller_is_kept():
     on_loop(test)
 
 
+def test_a_result_that_is_there_stays():
+    async def test(records):
+        good, good_task = submit(records)
+        bad, bad_task = submit(records)
+        statuses = ((good, good_task, "ok", "error"), (bad, bad_task, "error", "ok"))
+        for msg_id, message, *both in statuses:
+            for status in both:
+                frames = reply_to(message, status=status)
+                records.journal.ended(msg_id, "engine", frames, delivered=False)
+                records.read()
+            assert records.database.get_record(msg_id)["result_content"]["status"] == "ok"
+
+    on_loop(test)
+
+
+def test_tasks_that_nobody_claims_end_if_they_have_not():
+    async def test(records):
+        pending, message = submit(records)
+        ended, other = submit(records)
+        records.journal.ended(ended, "engine", reply_to(other), delivered=True)
+        records.read()
+        for msg_id, task in ((pending, message), (ended, other), ("unknown", other)):
+            records.journal.forsaken(msg_id, "engine", reply_to(task, status="error"))
+        records.read()
+        assert records.pending == {}
+        statuses = [
+            records.database.get_record(msg_id)["result_content"]["status"]
+            for msg_id in records.database.get_history()
+        ]
+        assert statuses == ["error", "ok"]
+
+    on_loop(test)
+
+
 def test_tasks_that_an_earlier_controller_left_have_failed():
     async def test(records):
         message, _ = request(b"f")
