@@ -157,6 +157,9 @@ class Hub:
         self._watch_coming()
 
     def _open(self, s: HubSockets) -> None:
+        for socket in s.queries:
+            # an answer to somebody who is gone is an error, not lost
+            socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._queries = [
             Channel(socket, partial(self._on_query, number))
             for number, socket in enumerate(s.queries)
@@ -322,12 +325,12 @@ class Hub:
         msg_type: str,
         content: Any,
         buffers: Sequence[Any] = (),
-    ) -> None:
-        """Answer a query."""
+    ) -> bool:
+        """Answer a query; whether who asked was there to take it."""
         frames = self.session.message(
             msg_type, content, parent=request.header_frame, buffers=buffers
         )
-        self._queries[channel].send([*request.idents, *frames])
+        return self._queries[channel].send_if_there([*request.idents, *frames])
 
     def notify(self, msg_type: str, content: Any) -> None:
         """Tell all clients."""

@@ -118,8 +118,8 @@ def test_who_waits_is_told_as_tasks_end():
         one, two, three = tasks
         told = []
         records.read()
-        records.when_ended([one, two], told.append)
-        records.when_ended([two, three], told.append)
+        records.when_ended([one, two], lambda ended: told.append(ended) is None)
+        records.when_ended([two, three], lambda ended: told.append(ended) is None)
         for msg_ids, number in (([three], 1), ([one, two], 3)):
             for msg_id in msg_ids:
                 frames = reply_to(tasks[msg_id])
@@ -227,6 +227,32 @@ def test_tasks_that_nobody_claims_end_if_they_have_not():
             for msg_id in records.database.get_history()
         ]
         assert statuses == ["error", "ok"]
+
+    on_loop(test)
+
+
+def test_who_has_gone_while_it_waited_is_forgotten():
+    async def test(records):
+        msg_id, message = submit(records)
+        records.read()
+        told = []
+
+        def present(msg_ids):
+            told.append(msg_ids)
+            return True
+
+        records.when_ended([msg_id], present)
+        for _ in range(10_000):
+            records.when_ended([msg_id], lambda msg_ids: False)
+        assert len(records._waiters[msg_id]) < 500
+        assert not any(told)
+        del told[:]
+        records.journal.ended(msg_id, "engine", reply_to(message), delivered=True)
+        async with asyncio.timeout(10):
+            while not told:
+                await asyncio.sleep(0)
+        assert told == [[msg_id]]
+        assert records._waiters == {}
 
     on_loop(test)
 
