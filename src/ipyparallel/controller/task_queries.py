@@ -158,8 +158,10 @@ class _Results:
             "status": "ok",
             "pending": self.pending,
             "completed": list(self._outcomes),
-            "unknown": self.unknown,
         }
+        if self.unknown:
+            # only who waits is told so; clients of the published package know nothing of it
+            content["unknown"] = self.unknown
         content |= {i: outcome for i, outcome in self._outcomes.items() if outcome is not None}
         buffers = [buffer for i in sorted(self._buffers) for buffer in self._buffers[i]]
         is_there = reply("result_reply", content, buffers)
