@@ -15,6 +15,7 @@ answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # nothing else may be said where the answers go
 
 rc = None
+former = []
 pending = {}
 
 
@@ -51,6 +52,8 @@ def touch_and_sleep(path, seconds):
 
 def connect(file):
     global rc
+    # the one before stays connected: a test asks as another client, too
+    former.append(rc)
     rc = ipp.Client(file, timeout=20)
     return rc.ids
 
@@ -213,6 +216,62 @@ def collect(name, within):
 def queue_status(targets, verbose):
     status = rc.queue_status(targets, verbose=verbose)
     return {str(key): value for key, value in status.items()}
+
+
+def run_some():
+    """Run a direct call, a balanced one, code that prints, and calls that fail; their ids."""
+    direct = rc[0].apply_async(twice, 4)
+    balanced = rc.load_balanced_view().apply_async(twice, [1])
+    code = rc[1].execute("print('hi'); 6 * 7", silent=False)
+    failed = rc[:].apply_async(fail_with, "recorded")
+    for result in (direct, balanced, code, failed):
+        result.wait(20)
+    code.wait_for_output(10)
+    return {
+        "direct": direct.msg_ids,
+        "balanced": balanced.msg_ids,
+        "code": code.msg_ids,
+        "failed": failed.msg_ids,
+    }
+
+
+def result_of(msg_ids):
+    result = rc.get_result(msg_ids)
+    value = result.get(20)
+    return {"value": value, "stdout": result.stdout, "status": result.status}
+
+
+def result_status(msg_ids, status_only=True):
+    return rc.result_status(msg_ids, status_only=status_only)
+
+
+def hub_history():
+    return rc.hub_history()
+
+
+def query(query, keys=None):
+    """The records that match; the buffers as their sizes."""
+    found = rc.db_query(query, keys)
+    for record in found:
+        for name in ("buffers", "result_buffers"):
+            if name in record:
+                record[name] = [memoryview(buffer).nbytes for buffer in record[name]]
+    return found
+
+
+def count_submitted_around(msg_id):
+    """How many tasks were submitted up to this one, and after it."""
+    moment = rc.db_query({"msg_id": msg_id})[0]["submitted"]
+    return [len(rc.db_query({"submitted": {test: moment}})) for test in ("$lte", "$gt")]
+
+
+def resubmit(msg_ids):
+    result = rc.resubmit(msg_ids)
+    return {"value": result.get(20), "msg_ids": result.msg_ids}
+
+
+def purge(msg_ids=(), targets=()):
+    rc.purge_hub_results(msg_ids, targets=targets)
 
 
 def clear(engine_id):

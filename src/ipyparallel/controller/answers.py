@@ -14,8 +14,8 @@ from .registry import Engine, Registry
 class Reply(Protocol):
     """Sends a reply."""
 
-    def __call__(self, msg_type: str, content: Any, buffers: Sequence[Any] = ()) -> None:
-        """Send it."""
+    def __call__(self, msg_type: str, content: Any, buffers: Sequence[Any] = ()) -> bool:
+        """Send it; whether somebody was there to take it."""
 
 
 def refusal(error: Exception) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..error import wrap_exception
 _CLOSING = 3.0
 
 #: Sends a reply: its type, its content.
-Reply = Callable[[str, Any], None]
+Reply = Callable[[str, Any], object]
 
 
 class DaskScheduler:

@@ -54,6 +54,10 @@ class DirectQueues:
             del self._gone[next(iter(self._gone))]
         return left
 
+    def is_gone(self, uuid: str) -> bool:
+        """Whether an engine is known to be gone."""
+        return uuid in self._gone
+
     def returned(self, uuid: str) -> None:
         """An engine is there again."""
         self._gone.pop(uuid, None)

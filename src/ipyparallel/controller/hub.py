@@ -157,6 +157,9 @@ class Hub:
         self._watch_coming()
 
     def _open(self, s: HubSockets) -> None:
+        for socket in s.queries:
+            # an answer to somebody who is gone is an error, not lost
+            socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._queries = [
             Channel(socket, partial(self._on_query, number))
             for number, socket in enumerate(s.queries)
@@ -276,18 +279,22 @@ class Hub:
         self._tell_gone(engine, leaving.reason)
         for then in leaving.then:
             then()
+        self.restoration.check()
 
     def _tell_gone(self, engine: Engine, reason: str) -> None:
+        may_return = engine.uuid in self.returning
+        left = link.EngineLeft(engine.uuid, reason, engine.id, may_return)
         if not engine.ready:
             self.log.warning("Engine %d left before it was ready: %s", engine.id, reason or "?")
+            # it may have been there in an earlier run, and requests are held for it, or awaited
+            self._tell_all(left)
             return
         self.log.info("Engine %d is gone%s", engine.id, f": {reason}" if reason else "")
         self.restoration.write()
         # clients first: one whose balanced task fails should know by then that the engine is gone
         notice = EngineNotice(engine.id, engine.uuid, reason=reason)
         self.notify("unregistration_notification", notice)
-        may_return = engine.uuid in self.returning
-        self._tell_all(link.EngineLeft(engine.uuid, reason, engine.id, may_return))
+        self._tell_all(left)
 
     def _give_up(self, engine: Engine) -> None:
         if not engine.ready and self.registry.get(engine.uuid) is engine:
@@ -318,12 +325,12 @@ class Hub:
         msg_type: str,
         content: Any,
         buffers: Sequence[Any] = (),
-    ) -> None:
-        """Answer a query."""
+    ) -> bool:
+        """Answer a query; whether who asked was there to take it."""
         frames = self.session.message(
             msg_type, content, parent=request.header_frame, buffers=buffers
         )
-        self._queries[channel].send([*request.idents, *frames])
+        return self._queries[channel].send_if_there([*request.idents, *frames])
 
     def notify(self, msg_type: str, content: Any) -> None:
         """Tell all clients."""

@@ -33,6 +33,14 @@ class Ended(NamedTuple):
     delivered: bool
 
 
+class Forsaken(NamedTuple):
+    """A task has ended of which no client is known; it may have ended before, elsewhere."""
+
+    msg_id: str
+    #: As of `Ended`.
+    reply: Mapping[str, Any]
+
+
 class EngineDied(NamedTuple):
     """Tasks have ended with their engine."""
 
@@ -49,7 +57,7 @@ class MaybeDied(NamedTuple):
     reason: str
 
 
-Event = RequestRecord | Sent | Ended | EngineDied | MaybeDied
+Event = RequestRecord | Sent | Ended | Forsaken | EngineDied | MaybeDied
 
 
 class Journal:
@@ -99,6 +107,10 @@ class Journal:
         """A task has ended; `frames` are the reply."""
         reply = ReplyRecord(frames, engine_uuid, time.time())
         self._note(Ended(msg_id, reply, delivered))
+
+    def forsaken(self, msg_id: str, engine_uuid: str, frames: list[Any]) -> None:
+        """A task has ended of which no client is known; `frames` are what it would be told."""
+        self._note(Forsaken(msg_id, ReplyRecord(frames, engine_uuid, time.time())))
 
     def engine_died(
         self, msg_ids: list[str], engine_uuid: str, engine_id: int, reason: str

@@ -138,7 +138,7 @@ def _queue_status(hub: Hub, message: Message, reply: Reply) -> None:
         content["unassigned"] = waiting if request.verbose else len(waiting)
         reply("queue_reply", content)
 
-    hub.ask_load(tell)
+    hub.ask_load(lambda *loads: guarded(hub.log, message, reply, partial(tell, *loads)))
 
 
 def _shut_down(hub: Hub, message: Message, reply: Reply) -> None:

@@ -18,7 +18,7 @@ from ..util.dates import utcnow
 from .databases.base import TaskDatabase
 from .databases.nodb import NoDB
 from .databases.record import CulledRecord, NoData, UnknownRecord
-from .journal import Ended, EngineDied, Journal, MaybeDied, NoJournal, Sent
+from .journal import Ended, EngineDied, Forsaken, Journal, MaybeDied, NoJournal, Sent
 from .lazy_records import RequestRecord
 from .record_output import OutputRecorder
 from .restored import RESTORED_FIELDS, RestoredTasks, read_restored
@@ -33,6 +33,9 @@ _MAX_RECENT = 5_000
 #: Seconds after the end of a task in which what it has printed arrives, which takes another way.
 _SETTLING = 0.05
 
+#: So many may wait before it is seen who is still there.
+_MIN_WAITERS = 200
+
 #: Why a task has ended that was pending when its controller stopped.
 _STOPPED = "the controller was stopped before the task had ended"
 
@@ -43,7 +46,7 @@ class Waiter:
 
     missing: set[str]
     #: Told those that have ended since it was told last.
-    tell: Callable[[list[str]], object]
+    tell: Callable[[list[str]], bool]
     ended: list[str] = field(default_factory=list)
 
 
@@ -81,6 +84,8 @@ class Records:
         #: Those that have ended last.
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._waiters: dict[str, list[Waiter]] = {}
+        #: How many there were when all were looked through last, and how many came since.
+        self._left_waiters = self._new_waiters = 0
         #: Those that have just ended.
         self._settling: set[str] = set()
         self._is_due = False
@@ -113,6 +118,9 @@ class Records:
                 sent[event.msg_id] = event.engine_uuid
             elif type(event) is Ended:
                 ends.append(event)
+            elif type(event) is Forsaken:
+                if event.msg_id in self.pending:
+                    ends.append(Ended(event.msg_id, event.reply, delivered=False))
             elif type(event) is EngineDied:
                 ends += self._ended_by(event)
             elif type(event) is MaybeDied:
@@ -159,17 +167,22 @@ class Records:
         if self.pending.pop(msg_id, None) is not None:
             self._try(self.database.update_record, msg_id, reply)
         else:
-            # It was submitted to an earlier controller. Its record is there if the database
-            # outlived that.
+            # It was submitted to an earlier controller, and its record is there if the database
+            # outlived that; or it has ended twice.
             self._try(self._end_earlier, msg_id, reply)
 
     def _end_earlier(self, msg_id: str, reply: Mapping[str, Any]) -> None:
         try:
-            self.database.update_record(msg_id, reply)
+            known = self.database.get_record(msg_id)["result_content"] or {}
         except UnknownRecord:
             self.database.add_record(msg_id, reply)
         except CulledRecord:
             pass  # it had ended, and its result came twice
+        else:
+            # A result that is there stays: the engine of an attempt that was given up may come
+            # back, and answer otherwise.
+            if known.get("status") != "ok":
+                self.database.update_record(msg_id, reply)
 
     def _ended_by(self, event: EngineDied) -> list[Ended]:
         uuid = event.engine_uuid
@@ -253,13 +266,31 @@ class Records:
             return []
         return [record["msg_id"] for record in found]
 
-    def when_ended(self, msg_ids: Iterable[str], tell: Callable[[list[str]], object]) -> None:
+    def when_ended(self, msg_ids: Iterable[str], tell: Callable[[list[str]], bool]) -> None:
         """Call `tell` with those of these tasks, all of which are to come, that have ended;
         as often as some have, until all have.
+
+        Parameters
+        ----------
+        tell : callable
+            Whether there is still somebody to tell. Called with nothing now and then, to see.
         """
         waiter = Waiter(set(msg_ids), tell)
         for msg_id in waiter.missing:
             self._waiters.setdefault(msg_id, []).append(waiter)
+        self._new_waiters += 1
+        if self._new_waiters > max(_MIN_WAITERS, self._left_waiters):
+            self._drop_absent()
+
+    def _drop_absent(self) -> None:
+        """Forget who has gone while it waited; asked for whenever there may be twice as many."""
+        everybody = {id(waiter): waiter for each in self._waiters.values() for waiter in each}
+        present = {key for key, waiter in everybody.items() if self._told(waiter)}
+        for msg_id, waiters in list(self._waiters.items()):
+            waiters[:] = [waiter for waiter in waiters if id(waiter) in present]
+            if not waiters:
+                del self._waiters[msg_id]
+        self._left_waiters, self._new_waiters = len(present), 0
 
     def _tell(self, ended: list[str]) -> None:
         if not self._waiters:
@@ -271,8 +302,12 @@ class Records:
                 waiter.ended.append(msg_id)
                 told[id(waiter)] = waiter
         for waiter in told.values():
-            news, waiter.ended = waiter.ended, []
-            waiter.tell(news)
+            self._told(waiter)
+
+    def _told(self, waiter: Waiter) -> bool:
+        """Tell one what there is to tell; whether it is still there."""
+        news, waiter.ended = waiter.ended, []
+        return waiter.tell(news)
 
     def _try(self, call: Callable[..., object], *args: Any) -> None:
         """Have the database do something; tasks must not suffer if it fails."""

@@ -134,6 +134,10 @@ class RequestRelay:
             return
         if msg_type in _TASKS:
             self._journal.submitted("mux", message, frames, uuid)
+            if self._queues.is_gone(uuid):
+                # It may be connected for a while. But nobody would hear if it does not answer.
+                self._refuse(message, f"engine {uuid} is gone")
+                return
         if not (heard and msg_type in _INSTEAD):
             self._pass_on(uuid, message, [client, *rest])
         elif msg_type not in COMM_MESSAGES:
@@ -187,6 +191,8 @@ class RequestRelay:
             engine, client, *rest = frames
         else:
             return
+        if message.header.msg_type == "engine_ready":
+            self._queues.returned(_text(engine))
         delivered = send_if_there(self._clients, [client, engine, *rest])
         # a reply that is malformed is passed on all the same; it is the client who says so
         with suppress(*UNREADABLE):
@@ -317,7 +323,8 @@ class RequestRelay:
         delivered = send_if_there(self._clients, [*request.idents, *reply])
         if request.header.msg_type in _TASKS:
             uuid = _text(request.idents[1])
-            self._journal.ended(request.header.msg_id, uuid, reply, delivered)
+            is_fetched = delivered and request.idents[0] != HUB
+            self._journal.ended(request.header.msg_id, uuid, reply, is_fetched)
 
 
 def _request(asked: Asked, uuid: str) -> Message:

@@ -9,7 +9,7 @@ from ..protocol.messages import Header
 from ..protocol.session import Session
 from ..transport.sockets import HUB
 from .databases.base import TaskDatabase
-from .databases.record import NoData
+from .databases.record import CulledRecord, NoData
 from .registry import Registry
 
 #: Identity under which the hub is a client of the task scheduler.
@@ -50,7 +50,7 @@ class Resubmission:
         Raises
         ------
         KeyError
-            Of some there is no record.
+            Of some there is no record (any more); the text says why.
         ValueError
             Some cannot be run again; the text says why.
         """
@@ -59,7 +59,7 @@ class Resubmission:
         for msg_id in msg_ids:
             try:
                 records[msg_id] = self._database.get_record(msg_id)
-            except NoData:
+            except (NoData, CulledRecord):
                 raise
             except KeyError:
                 unknown.append(msg_id)

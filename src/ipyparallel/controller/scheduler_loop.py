@@ -389,10 +389,14 @@ class SchedulerLoop:
 
     def _end(self, job: Job, status: str, content: Any, engine: str = "") -> None:
         submission: Submission | None = job.payload
-        if submission is None:
-            return  # nobody has claimed it
-        header = self._session.header(submission.msg_type.replace("_request", "_reply"))
+        msg_type = submission.msg_type if submission is not None else "apply_request"
+        header = self._session.header(msg_type.replace("_request", "_reply"))
         metadata = {"status": status, "engine": engine, "date": utc_date(), "output_count": 0}
+        if submission is None:
+            # nobody has claimed it; its record may be there
+            frames = self._session.frame(header, content, metadata=metadata)
+            self._journal.forsaken(job.msg_id, engine, frames)
+            return
         frames = self._session.frame(
             header, content, parent=submission.header_frame, metadata=metadata
         )

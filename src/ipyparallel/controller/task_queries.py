@@ -78,11 +78,10 @@ def _tell_ends(hub: Hub, request: ResultRequest, reply: Reply, is_final: bool) -
     """Answer, and again whenever tasks have ended; False as for `_tell_now`."""
     missing: set[str] = set()
 
-    def tell(msg_ids: Collection[str], is_final: bool = True) -> bool:
+    def look(msg_ids: Collection[str], is_final: bool) -> _Results | None:
         found = _Results()
-        to_come = [msg_id for msg_id in msg_ids if hub.records.is_to_come(msg_id)]
         missing.difference_update(msg_ids)
-        missing.update(to_come)
+        missing.update(filter(hub.records.is_to_come, msg_ids))
         for msg_id in msg_ids:
             if msg_id in missing:
                 continue
@@ -93,15 +92,32 @@ def _tell_ends(hub: Hub, request: ResultRequest, reply: Reply, is_final: bool) -
                 found.add(hub, msg_id, request.status_only)
             except KeyError as e:
                 if isinstance(e, UnknownRecord) and not is_final:
-                    return False
+                    return None
                 found.unknown[msg_id] = str(e)
         found.pending = sorted(missing)
-        found.send(hub, reply)
-        if to_come:
-            hub.records.when_ended(to_come, tell)
-        return True
+        return found
 
-    return tell(dict.fromkeys(request.msg_ids).keys(), is_final)
+    def send(found: _Results, msg_ids: Collection[str]) -> bool:
+        is_there = found.send(hub, reply)
+        to_come = missing.intersection(msg_ids)
+        if to_come and is_there:
+            hub.records.when_ended(to_come, tell)
+        return is_there
+
+    def tell(msg_ids: Collection[str]) -> bool:
+        try:
+            found = look(msg_ids, is_final=True)
+            assert found is not None
+            return send(found, msg_ids)
+        except Exception as e:  # a database may fail; who waits must not wait for ever
+            hub.log.exception("A result_request failed")
+            return reply("hub_error", refusal(e))
+
+    all_ids = dict.fromkeys(request.msg_ids).keys()
+    found = look(all_ids, is_final)
+    if found is not None:
+        send(found, all_ids)
+    return found is not None
 
 
 class _Results:
@@ -136,18 +152,22 @@ class _Results:
         )
         self._buffers[msg_id] = buffers
 
-    def send(self, hub: Hub, reply: Reply) -> None:
-        """Answer."""
+    def send(self, hub: Hub, reply: Reply) -> bool:
+        """Answer; whether who asked is still there."""
         content: dict[str, Any] = {
             "status": "ok",
             "pending": self.pending,
             "completed": list(self._outcomes),
-            "unknown": self.unknown,
         }
+        if self.unknown:
+            # only who waits is told so; clients of the published package know nothing of it
+            content["unknown"] = self.unknown
         content |= {i: outcome for i, outcome in self._outcomes.items() if outcome is not None}
         buffers = [buffer for i in sorted(self._buffers) for buffer in self._buffers[i]]
-        reply("result_reply", content, buffers)
-        hub.records.fetched(self._buffers)
+        is_there = reply("result_reply", content, buffers)
+        if is_there:
+            hub.records.fetched(self._buffers)
+        return is_there
 
 
 def history(hub: Hub, message: Message, reply: Reply) -> None:
@@ -244,7 +264,7 @@ def load(hub: Hub, message: Message, reply: Reply) -> None:
             content[str(engine.id)] = sum(map(len, parts))
         reply("load_reply", content)
 
-    hub.ask_load(tell)
+    hub.ask_load(lambda *loads: guarded(hub.log, message, reply, partial(tell, *loads)))
 
 
 def resubmit(hub: Hub, message: Message, reply: Reply) -> None:

@@ -55,6 +55,16 @@ class Channel:
         if not self._check_due and has_input(self.socket):
             self._check_soon()
 
+    def send_if_there(self, frames: list[Any]) -> bool:
+        """Like `send`, on a ROUTER that is mandatory; False if nobody of that identity is there."""
+        try:
+            self.send(frames)
+        except zmq.ZMQError as e:
+            if e.errno != zmq.EHOSTUNREACH:
+                raise
+            return False
+        return True
+
     def close(self) -> None:
         """Stop reading and close the socket."""
         if not self.socket.closed:

@@ -86,3 +86,11 @@ def test_an_engine_that_has_come_back_counts_again(queues):
     queues.returned("never there")
     queues.requested("a", "4")
     assert queues.summary()["a"] == (["4"], 0)
+
+
+def test_who_is_gone_is_known_until_it_is_back(queues):
+    assert not queues.is_gone("a")
+    queues.forget("a")
+    assert queues.is_gone("a")
+    queues.returned("a")
+    assert not queues.is_gone("a")

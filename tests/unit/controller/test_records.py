@@ -118,8 +118,8 @@ def test_who_waits_is_told_as_tasks_end():
         one, two, three = tasks
         told = []
         records.read()
-        records.when_ended([one, two], told.append)
-        records.when_ended([two, three], told.append)
+        records.when_ended([one, two], lambda ended: told.append(ended) is None)
+        records.when_ended([two, three], lambda ended: told.append(ended) is None)
         for msg_ids, number in (([three], 1), ([one, two], 3)):
             for msg_id in msg_ids:
                 frames = reply_to(tasks[msg_id])
@@ -193,6 +193,66 @@ def test_the_result_of_a_task_of_an_earlier_controller_is_kept():
         records.journal.ended(msg_id, "engine", reply_to(message, b"r"), delivered=False)
         records.read()
         assert records.database.get_record(msg_id)["result_buffers"] == [b"r"]
+
+    on_loop(test)
+
+
+def test_a_result_that_is_there_stays():
+    async def test(records):
+        good, good_task = submit(records)
+        bad, bad_task = submit(records)
+        statuses = ((good, good_task, "ok", "error"), (bad, bad_task, "error", "ok"))
+        for msg_id, message, *both in statuses:
+            for status in both:
+                frames = reply_to(message, status=status)
+                records.journal.ended(msg_id, "engine", frames, delivered=False)
+                records.read()
+            assert records.database.get_record(msg_id)["result_content"]["status"] == "ok"
+
+    on_loop(test)
+
+
+def test_tasks_that_nobody_claims_end_if_they_have_not():
+    async def test(records):
+        pending, message = submit(records)
+        ended, other = submit(records)
+        records.journal.ended(ended, "engine", reply_to(other), delivered=True)
+        records.read()
+        for msg_id, task in ((pending, message), (ended, other), ("unknown", other)):
+            records.journal.forsaken(msg_id, "engine", reply_to(task, status="error"))
+        records.read()
+        assert records.pending == {}
+        statuses = [
+            records.database.get_record(msg_id)["result_content"]["status"]
+            for msg_id in records.database.get_history()
+        ]
+        assert statuses == ["error", "ok"]
+
+    on_loop(test)
+
+
+def test_who_has_gone_while_it_waited_is_forgotten():
+    async def test(records):
+        msg_id, message = submit(records)
+        records.read()
+        told = []
+
+        def present(msg_ids):
+            told.append(msg_ids)
+            return True
+
+        records.when_ended([msg_id], present)
+        for _ in range(10_000):
+            records.when_ended([msg_id], lambda msg_ids: False)
+        assert len(records._waiters[msg_id]) < 500
+        assert not any(told)
+        del told[:]
+        records.journal.ended(msg_id, "engine", reply_to(message), delivered=True)
+        async with asyncio.timeout(10):
+            while not told:
+                await asyncio.sleep(0)
+        assert told == [[msg_id]]
+        assert records._waiters == {}
 
     on_loop(test)
 

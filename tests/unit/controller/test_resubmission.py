@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from ipyparallel.controller.databases.dictdb import DictDB
@@ -95,3 +97,14 @@ def test_all_or_none_are_submitted(resubmission, sent):
     with pytest.raises(ValueError, match="its arguments were too large to be kept"):
         resubmission.submit([known, msg_id])
     assert sent == []
+
+
+def test_what_was_culled_is_told_so(resubmission):
+    resubmission._database.record_limit = 1
+    resubmission._database.cull_fraction = 0.0
+    old = add(resubmission)
+    for msg_id in (old, add(resubmission)):
+        resubmission._database.fetched([msg_id])
+        resubmission._database.update_record(msg_id, {"completed": datetime.now(UTC)})
+    with pytest.raises(KeyError, match="has been culled for size"):
+        resubmission.submit([old])
