@@ -135,8 +135,9 @@ class Fetching:
                 answers = _Answers(messenger, msg_ids, on_unknown, on_answer)
                 messenger.ask("result_request", ResultRequest(msg_ids, wait=True), answers)
             return len(starts)
-        except BaseException:
-            messenger.withdraw(new)
+        except BaseException as e:
+            for task in new:  # another thread may have found it meanwhile, and wait for it
+                messenger.fail(task, e)
             raise
 
 
@@ -197,7 +198,7 @@ class _Answers:
             _describe(task, outcome, self._messenger.recorder.limit)
             received = parse_date(outcome.received) if outcome.received else datetime.now(UTC)
             reply = _reply(task, outcome, buffers)
-        except (ValueError, TypeError) as e:
+        except Exception as e:  # noqa: BLE001  (the other tasks are to end by theirs)
             self._messenger.fail(task, ValueError(f"the hub's record of it is malformed: {e}"))
         else:
             self._messenger.told(task, reply, received.timestamp())
