@@ -156,6 +156,11 @@ class SchedulerLoop:
         match link.decode_for_scheduler(frames[0]):
             case link.EngineJoined(uuid, engine_id, resources, holding, answered):
                 self._machine.engine_joined(uuid, engine_id, now, resources, holding, answered)
+                self._obey()  # what it is asked for next comes after what it gets now
+                awaited = set(answered).intersection(self._machine.sendings(uuid))
+                if awaited:
+                    # it may have let go of some meanwhile, and not answer them again
+                    self._ask_holdings(uuid, sorted(awaited))
             case link.EngineAway(uuid):
                 self._machine.engine_away(uuid)
             case link.EngineBack(uuid):
@@ -188,12 +193,14 @@ class SchedulerLoop:
 
     def _greet(self, uuid: str, now: float) -> None:
         """Ask an engine what it holds; it need not be one that takes tasks already."""
-        request = self._session.message(
-            "holding_request", HoldingRequest(self._machine.sendings(uuid))
-        )
-        if send_if_there(self._engines, [uuid.encode(), HUB, *request]):
+        if self._ask_holdings(uuid, self._machine.sendings(uuid)):
             self._machine.engine_reached(uuid, now)
             self._tell(link.EngineReached(uuid))
+
+    def _ask_holdings(self, uuid: str, sendings: list[str]) -> bool:
+        """Ask an engine what it holds, and what has become of these; whether it can be reached."""
+        request = self._session.message("holding_request", HoldingRequest(sendings))
+        return send_if_there(self._engines, [uuid.encode(), HUB, *request])
 
     def _begin(self, restored: list[list[bytes]]) -> None:
         """Take in what waited: first what the records of the earlier run have."""
@@ -280,6 +287,8 @@ class SchedulerLoop:
         now = time.monotonic()
         if parent.msg_id not in self._machine.jobs:
             self._unclaimed(uuid, parent.msg_id, frames)
+            # it may come before it is known that the engine is there, and what it has answered
+            self._machine.answered_unasked(uuid, parent.msg_id, metadata.status == "ok")
         elif metadata.status == "ok":
             self._machine.finished(uuid, parent.msg_id, seconds, frames, now)
         else:
