@@ -30,7 +30,7 @@ class LossyNetwork:
     def __init__(self, info: dict[str, Any]) -> None:
         self._host = info["interface"].removeprefix("tcp://")
         self._targets = {name: info[name] for name in CHANNELS}
-        first = int(port_range(len(CHANNELS)).partition("-")[0])
+        first = int(port_range().partition("-")[0])
         self._ports = {name: first + n for n, name in enumerate(CHANNELS)}
         self._lock = threading.Lock()
         self._is_up = self._swallows = False
