@@ -363,3 +363,10 @@ def test_what_is_outstanding_is_not_forgotten(client, hub, own, bench):
     with pytest.raises(IndexError, match="msg pending") as caught:
         client.purge_hub_results("x")
     assert isinstance(caught.value, ipp.RemoteError)
+
+
+def test_a_controller_that_cannot_tell_results_runs_nothing_again(client, hub, bench):
+    bench.messenger._compact = False
+    with pytest.raises(NotImplementedError, match="published"):
+        client.resubmit("x")
+    assert hub.asked == []

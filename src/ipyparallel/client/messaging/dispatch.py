@@ -197,7 +197,7 @@ class Dispatcher:
         if error is not None and task.reply_metadata is not None:
             try:
                 self.skew.explain(error, task, task.reply_metadata.engine)
-            except Exception:  # a user's exception may not even tell its text
+            except Exception:  # noqa: BLE001  (a user's may not even tell its text)
                 _log.exception("An error could not be explained")
         if task.cancelling is None or error is None or not task.cancelling.takes(task, error):
             resolve(task, result, error)

@@ -64,21 +64,24 @@ class Fetching:
             There is nobody to ask.
         """
         msg_ids = list(msg_ids)
-        messenger = self._messenger
         tasks = self.known(msg_ids)
         if len(tasks) < len(set(msg_ids)):
-            messenger.check()
-            if not messenger.is_native:
-                raise NotImplementedError(
-                    "the controller is of the published ipyparallel, which this version cannot ask"
-                    " for results; db_query tells what it knows"
-                )
+            self.check()
             with self._lock:
                 tasks = self.known(msg_ids)
                 new = {msg_id: self._task(msg_id) for msg_id in msg_ids if msg_id not in tasks}
                 self.fetch(list(new.values()))
                 tasks.update(new)
         return [tasks[msg_id] for msg_id in msg_ids]
+
+    def check(self) -> None:
+        """Raise what `tasks` raises if the hub cannot be asked."""
+        self._messenger.check()
+        if not self._messenger.is_native:
+            raise NotImplementedError(
+                "the controller is of the published ipyparallel, which this version cannot ask"
+                " for results; db_query tells what it knows"
+            )
 
     def known(self, msg_ids: Iterable[str]) -> dict[str, MessageFuture]:
         """Those of the tasks of these ids that are known here, by their ids."""
