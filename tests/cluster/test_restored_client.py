@@ -12,7 +12,7 @@ from types import FunctionType
 import pytest
 
 import ipyparallel as ipp
-from support.processes import Controller, Engines, wait_until
+from support.processes import Controller, Engines, port_range, wait_until
 
 
 class Site:
@@ -20,7 +20,7 @@ class Site:
 
     def __init__(self, folder: Path, options: tuple[str, ...]) -> None:
         self.folder = folder
-        self.options = ("--restore", *options)
+        self.options = ("--restore", f"--ports={port_range()}", *options)
         self.controller = Controller(folder, *self.options)
         self.engines = Engines(folder, self.controller.engine_file, "-n=2")
         self.engines.wait_ready(2)

@@ -172,6 +172,8 @@ def test_a_signal_that_is_lost_with_the_agent_is_told(bench: Bench) -> None:
     assert agent is not None
     agent.suspend()
     signals = bench.client.send_signal(0, block=False)
+    # what comes after them on their way is answered by the engines: they have reached the agent
+    bench.client.clear(block=False).get(20)
     agent.kill()
     with pytest.raises(ipp.RemoteError, match="died before it said whether the signal arrived"):
         signals.get(20)

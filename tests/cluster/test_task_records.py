@@ -110,10 +110,12 @@ def test_a_running_task_is_pending_and_says_where(client: ipp.Client, tmp_path: 
     task = client.load_balanced_view().apply_async(wait_for, str(path))
 
     def sent() -> Any:
-        (record,) = client.db_query({"completed": None}, keys=["msg_id", "engine_uuid"])
-        return record["engine_uuid"]
+        query = {"msg_id": task.msg_ids[0], "completed": None}
+        # it may be on its way to the scheduler yet
+        return [record["engine_uuid"] for record in client.db_query(query) if record["engine_uuid"]]
 
-    assert wait_until(sent) in client._engines.values()
+    (engine,) = wait_until(sent)
+    assert engine in client._engines.values()
     assert client.result_status(task.msg_ids)["pending"] == task.msg_ids
     with pytest.raises(ipp.RemoteError, match="pending"):
         client.purge_hub_results(task.msg_ids)

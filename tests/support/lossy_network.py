@@ -7,6 +7,8 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from .processes import port_range
+
 #: Channels of the clients' connection file.
 CHANNELS = ("registration", "control", "mux", "task", "iopub", "notification")
 
@@ -28,7 +30,8 @@ class LossyNetwork:
     def __init__(self, info: dict[str, Any]) -> None:
         self._host = info["interface"].removeprefix("tcp://")
         self._targets = {name: info[name] for name in CHANNELS}
-        self._ports = dict.fromkeys(CHANNELS, 0)
+        first = int(port_range().partition("-")[0])
+        self._ports = {name: first + n for n, name in enumerate(CHANNELS)}
         self._lock = threading.Lock()
         self._is_up = self._swallows = False
         self._sockets: set[socket.socket] = set()
@@ -57,7 +60,6 @@ class LossyNetwork:
         self._is_up, self._swallows = True, False
         for name, port in self._ports.items():
             listener = socket.create_server(("127.0.0.1", port), backlog=100)
-            self._ports[name] = listener.getsockname()[1]
             with self._lock:
                 self._sockets.add(listener)
             self._start(self._accept, name, listener)

@@ -46,15 +46,28 @@ def wait_until(
     return result
 
 
-def port_range(n: int = 20) -> str:
-    """So many free ports, as ``first-last``, which the system gives to nobody who asks for any.
+#: Ports in a range, and what keeps the ranges that were given to this process from others.
+_PORTS = 20
+_taken: list[socket.socket] = []
+
+
+def port_range() -> str:
+    """Twenty free ports, as ``first-last``, which the system gives to nobody who asks for any, and
+    this function to no other process, as long as this one lives.
 
     For who wants to have the same ones again after a while.
     """
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
-        first = random.randrange(10_000, lowest - n)
-        sockets = [socket.socket() for _ in range(n)]
+        first = random.randrange(10_000, lowest - _PORTS, _PORTS)
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0ipyparallel-tests-{first}")
+        except OSError:
+            mark.close()
+            continue
+        _taken.append(mark)
+        sockets = [socket.socket() for _ in range(_PORTS)]
         try:
             for number, each in enumerate(sockets):
                 each.bind(("127.0.0.1", first + number))
@@ -63,7 +76,7 @@ def port_range(n: int = 20) -> str:
         finally:
             for each in sockets:
                 each.close()
-        return f"{first}-{first + n - 1}"
+        return f"{first}-{first + _PORTS - 1}"
 
 
 def our_environment() -> dict[str, str]:

@@ -73,7 +73,8 @@ class ControlMethods:
         Parameters
         ----------
         jobs : optional
-            Message ids or results; by default everything outstanding.
+            Message ids or results; by default everything outstanding that this client has
+            submitted.
         targets : optional
             Engines: only what these have is aborted. By default what waits for an engine, too.
         block : bool, optional
@@ -94,7 +95,9 @@ class ControlMethods:
         AsyncResult.cancel
         """
         if jobs is None:
-            msg_ids = list(self._messenger.tasks.pending)
+            pending = self._messenger.tasks.all_pending()
+            # not what others have submitted, and this client only waits for
+            msg_ids = [task.msg_id for task in pending if not task.fetched]
         else:
             msg_ids = []
             single = isinstance(jobs, (str, int, Future))

@@ -149,8 +149,11 @@ class HubMethods:
         ------
         RemoteError
             The hub does not know one of them; it is a KeyError, too. None is run then.
+        NotImplementedError
+            The controller is of the published ipyparallel, and could not be asked for the results.
         """
         old = self._msg_ids(indices_or_msg_ids)
+        self._messenger.fetching.check()
         new = self._ask_hub("resubmit_request", MsgIdsRequest(old)).result()["resubmitted"]
         result = AsyncHubResult(cast("Client", self), [new[msg_id] for msg_id in old], "resubmit")
         if self.block if block is None else block:

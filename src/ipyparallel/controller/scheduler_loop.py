@@ -156,9 +156,12 @@ class SchedulerLoop:
         match link.decode_for_scheduler(frames[0]):
             case link.EngineJoined(uuid, engine_id, resources, holding, answered):
                 self._machine.engine_joined(uuid, engine_id, now, resources, holding, answered)
-                if answered:
-                    # its answers may have been here already, when they were of no use yet
-                    self._ask_what_it_holds(uuid)
+                self._obey()  # what it is asked for next comes after what it gets now
+                awaited = set(answered).intersection(self._machine.sendings(uuid))
+                if awaited:
+                    # it may have answered them again already, when that was of no use yet, or let
+                    # go of some
+                    self._ask_holdings(uuid, sorted(awaited))
             case link.EngineAway(uuid):
                 self._machine.engine_away(uuid)
             case link.EngineBack(uuid):
@@ -190,15 +193,14 @@ class SchedulerLoop:
                 self._thread.stop()
 
     def _greet(self, uuid: str, now: float) -> None:
-        """Reach an engine again; it need not be one that takes tasks already."""
-        if self._ask_what_it_holds(uuid):
+        """Ask an engine what it holds; it need not be one that takes tasks already."""
+        if self._ask_holdings(uuid, self._machine.sendings(uuid)):
             self._machine.engine_reached(uuid, now)
             self._tell(link.EngineReached(uuid))
 
-    def _ask_what_it_holds(self, uuid: str) -> bool:
-        """Ask an engine; False if it cannot be reached."""
-        known = HoldingRequest(self._machine.sendings(uuid))
-        request = self._session.message("holding_request", known)
+    def _ask_holdings(self, uuid: str, sendings: list[str]) -> bool:
+        """Ask an engine what it holds, and what has become of these; whether it can be reached."""
+        request = self._session.message("holding_request", HoldingRequest(sendings))
         return send_if_there(self._engines, [uuid.encode(), HUB, *request])
 
     def _begin(self, restored: list[list[bytes]]) -> None:
@@ -286,6 +288,8 @@ class SchedulerLoop:
         now = time.monotonic()
         if parent.msg_id not in self._machine.jobs:
             self._unclaimed(uuid, parent.msg_id, frames)
+            # it may come before it is known that the engine is there, and what it has answered
+            self._machine.answered_unasked(uuid, parent.msg_id, metadata.status == "ok")
         elif metadata.status == "ok":
             self._machine.finished(uuid, parent.msg_id, seconds, frames, now)
         else:

@@ -59,6 +59,11 @@ class Returns(Books):
             self._adopt(engine, sendings, now)
             self._settle(now)
 
+    def answered_unasked(self, uuid: str, msg_id: str, ok: bool) -> None:
+        """An engine has answered what is not known here (yet): that is not to be awaited."""
+        if self._outcomes.get(msg_id) is None:
+            self.ended_before(msg_id, ok, uuid)
+
     def never_came(self, uuid: str, sendings: Iterable[str], now: float) -> None:
         """These jobs were sent to an engine, and were lost on the way."""
         engine = self.engines.get(uuid)

@@ -3,6 +3,7 @@
 import pytest
 
 import ipyparallel as ipp
+from ipyparallel.client.control import ControlMethods
 from ipyparallel.client.hub_queries import HubMethods
 from ipyparallel.client.jobs import TaskMethods
 from ipyparallel.client.purging import PurgeMethods
@@ -11,7 +12,7 @@ from ipyparallel.error import describe_exception
 from ipyparallel.serialize.pickler import serialize
 
 
-class Client(TaskMethods, HubMethods, PurgeMethods):
+class Client(TaskMethods, ControlMethods, HubMethods, PurgeMethods):
     """Only what asks the hub."""
 
     block = False
@@ -117,6 +118,15 @@ def test_one_id_gives_one_result_and_several_a_list(client, hub, own):
         assert type(mine) is ipp.AsyncResult
         assert mine.get(0) == 1
     assert client.get_result([]).get(0) == []
+
+
+def test_what_others_have_submitted_is_aborted_only_if_it_is_named(client, bench):
+    theirs, mine = client.get_result("x"), bench.balanced()
+    for jobs, aborted in ((None, [mine.msg_id]), (theirs, ["x"])):
+        bench.wire.take()
+        client.abort(jobs)
+        asked = [sent.message.content() for sent in bench.wire.take() if sent.channel == "task"]
+        assert [content["msg_ids"] for content in asked] == [aborted]
 
 
 def test_a_client_that_blocks_waits(client, hub):
@@ -353,3 +363,10 @@ def test_what_is_outstanding_is_not_forgotten(client, hub, own, bench):
     with pytest.raises(IndexError, match="msg pending") as caught:
         client.purge_hub_results("x")
     assert isinstance(caught.value, ipp.RemoteError)
+
+
+def test_a_controller_that_cannot_tell_results_runs_nothing_again(client, hub, bench):
+    bench.messenger._compact = False
+    with pytest.raises(NotImplementedError, match="published"):
+        client.resubmit("x")
+    assert hub.asked == []

@@ -33,6 +33,17 @@ def test_what_it_had_answered_before_is_awaited_once_more():
     assert driver.finish("a", "new_1") == ["new_1=ok"]
 
 
+def test_what_it_answered_again_before_it_was_known_to_be_there_is_not_awaited():
+    driver = Driver()
+    driver.machine.answered_unasked("a", "early_1", ok=True)
+    driver.machine.engine_joined("a", 0, driver.now, None, [], ["early_1", "late_1"])
+    assert list(driver.machine.jobs) == ["late_1"]
+    driver.machine.results_lost("a", ["late_1"], driver.now)  # it does not have it any more
+    assert not driver.machine.jobs
+    driver.take()
+    assert driver.submit("1") == ["1>a"]
+
+
 # ---- away
 
 

@@ -350,6 +350,8 @@ class Connection:
             self.closed = True
             for socket in self._sockets():
                 socket.close()
+            for line in self._lines.values():
+                line.held.clear()
             self._outages.close()
             self._wake_read.close()
             self._wake_write.close()

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ...error import (
@@ -194,7 +195,10 @@ class Dispatcher:
 
     def _end(self, task: MessageFuture, result: Any, error: BaseException | None) -> None:
         if error is not None and task.reply_metadata is not None:
-            self.skew.explain(error, task, task.reply_metadata.engine)
+            try:
+                self.skew.explain(error, task, task.reply_metadata.engine)
+            except Exception:  # noqa: BLE001  (a user's may not even tell its text)
+                _log.exception("An error could not be explained")
         if task.cancelling is None or error is None or not task.cancelling.takes(task, error):
             resolve(task, result, error)
         task.check_output()
@@ -346,7 +350,8 @@ class Dispatcher:
     def on_back(self) -> None:
         """See `connection.Inbox`."""
         if self.recovery is not None:
-            self.recovery.begin()
+            with suppress(ControllerLost):  # closed meanwhile; who waits is told by that
+                self.recovery.begin()
 
     def on_closed(self) -> None:
         """The client was closed."""

@@ -64,21 +64,24 @@ class Fetching:
             There is nobody to ask.
         """
         msg_ids = list(msg_ids)
-        messenger = self._messenger
         tasks = self.known(msg_ids)
         if len(tasks) < len(set(msg_ids)):
-            messenger.check()
-            if not messenger.is_native:
-                raise NotImplementedError(
-                    "the controller is of the published ipyparallel, which this version cannot ask"
-                    " for results; db_query tells what it knows"
-                )
+            self.check()
             with self._lock:
                 tasks = self.known(msg_ids)
                 new = {msg_id: self._task(msg_id) for msg_id in msg_ids if msg_id not in tasks}
                 self.fetch(list(new.values()))
                 tasks.update(new)
         return [tasks[msg_id] for msg_id in msg_ids]
+
+    def check(self) -> None:
+        """Raise what `tasks` raises if the hub cannot be asked."""
+        self._messenger.check()
+        if not self._messenger.is_native:
+            raise NotImplementedError(
+                "the controller is of the published ipyparallel, which this version cannot ask"
+                " for results; db_query tells what it knows"
+            )
 
     def known(self, msg_ids: Iterable[str]) -> dict[str, MessageFuture]:
         """Those of the tasks of these ids that are known here, by their ids."""
@@ -135,8 +138,9 @@ class Fetching:
                 answers = _Answers(messenger, msg_ids, on_unknown, on_answer)
                 messenger.ask("result_request", ResultRequest(msg_ids, wait=True), answers)
             return len(starts)
-        except BaseException:
-            messenger.withdraw(new)
+        except BaseException as e:
+            for task in new:  # another thread may have found it meanwhile, and wait for it
+                messenger.fail(task, e)
             raise
 
 
@@ -197,7 +201,7 @@ class _Answers:
             _describe(task, outcome, self._messenger.recorder.limit)
             received = parse_date(outcome.received) if outcome.received else datetime.now(UTC)
             reply = _reply(task, outcome, buffers)
-        except (ValueError, TypeError) as e:
+        except Exception as e:  # noqa: BLE001  (the other tasks are to end by theirs)
             self._messenger.fail(task, ValueError(f"the hub's record of it is malformed: {e}"))
         else:
             self._messenger.told(task, reply, received.timestamp())

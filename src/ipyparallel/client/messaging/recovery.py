@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...error import ControllerLost
+from ...error import ControllerLost, VersionMismatchWarning
 from ...protocol.messages import (
     ConnectionRequest,
     EngineNotice,
@@ -113,11 +113,12 @@ class Recovery:
     def _answered(self, number: int, then: Any, answer: Future[Any]) -> None:
         if number != self._round or answer.cancelled():
             return
-        error = answer.exception()
-        if error is None:
+        try:
             then(answer.result())
-        elif not isinstance(error, ControllerLost):  # who waits is told that by others
-            self._messenger.lose(f"the controller came back, and failed: {error}")
+        except ControllerLost:
+            pass  # who waits is told that by others
+        except Exception as e:  # noqa: BLE001  (all would be kept back for ever)
+            self._messenger.lose(f"the controller came back, and failed: {e}")
 
     # ---- what has become of all
 
@@ -164,7 +165,10 @@ class Recovery:
         for engine_id, uuid in messenger.engines.uuids.items():
             if engines.get(engine_id) != uuid:
                 messenger.engine_left(EngineNotice(engine_id, uuid, reason=_LEFT))
-        messenger.meet(reply)
+        try:
+            messenger.meet(reply)
+        except VersionMismatchWarning as warning:  # the user has warnings raised as errors
+            _log.warning("%s", warning)
         if self._unknown:
             request = QueueRequest(verbose=True)
             self._ask("queue_request", request, self._settle)

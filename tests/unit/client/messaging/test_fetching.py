@@ -374,3 +374,20 @@ def test_a_task_that_is_being_cancelled_may_be_told_of_first(bench, hub):
     for sent in asked:
         bench.wire.reply(sent, {"status": "ok", "outcomes": {"x": "finished"}})
     assert task.cancelled()
+
+
+def test_a_record_that_cannot_be_read_at_all_fails_alone(bench, hub, monkeypatch):
+    describe = fetching._describe
+
+    def stumble(task, outcome, limit):
+        if task.msg_id == "x":
+            raise KeyError("what is this")
+        describe(task, outcome, limit)
+
+    monkeypatch.setattr(fetching, "_describe", stumble)
+    odd, good = bench.messenger.fetching.tasks(["x", "y"])
+    hub.take()
+    hub.answer(results={"x": 1, "y": 2})
+    with pytest.raises(ValueError, match="malformed: 'what is this'"):
+        odd.result(0)
+    assert good.result(0) == 2

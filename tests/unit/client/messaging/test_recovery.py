@@ -247,3 +247,34 @@ def test_copies_share_what_the_messages_share():
     data[:] = b"else"
     assert (one, other) == ([b"1", b"data"], [b"2", b"data"])
     assert one[1] is other[1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_warning_that_is_raised_as_an_error_does_not_keep_all_back(patient, caplog):
+    task = patient.balanced()
+    come_back(patient)
+    unknown(patient, task)
+    versions = {"u0": {"python": "2.7.18"}}
+    connected(patient, patience=60.0, versions=versions)
+    assert "Python 2.7.18" in caplog.text
+    answer(patient, "queue_request", {})
+    assert again(patient) == [("task", "", task.msg_id)]
+
+
+def test_an_answer_of_no_use_is_told_to_who_waits(patient):
+    task = patient.balanced()
+    come_back(patient)
+    unknown(patient, task)
+    connected(patient, patience=60.0)
+    answer(patient, "queue_request", {"0": {}})
+    with pytest.raises(ControllerLost, match="came back, and failed"):
+        task.result(0)
+
+
+def test_a_client_that_is_closed_asks_nothing_more(patient):
+    task = patient.balanced()
+    patient.wire.take()
+    patient.messenger.close()
+    patient.messenger._dispatcher.on_back()
+    assert patient.wire.take() == []
+    assert task.done()
