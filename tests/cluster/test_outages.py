@@ -88,7 +88,6 @@ def wait_until_back(client: ipp.Client) -> None:
 def note_and_wait(key: object, begun: str = "", end: str = "") -> object:
     """Note that this ran, and say so by a file; wait for another file."""
     import os
-    import time
 
     globals().setdefault("ran", []).append(key)
     if begun:
@@ -309,11 +308,9 @@ def test_a_controller_that_does_not_come_back_is_given_up(
         with ipp.Client(str(controller.client_file)) as client:
             controller.kill()
             wait_until_noticed(client)
-            begun = time.monotonic()
             held = client.load_balanced_view().apply_async(abs, -1)
             with pytest.raises(ipp.ControllerLost, match="the controller is gone"):
                 held.get(20)
-            assert time.monotonic() - begun > 1.5
             with pytest.raises(ipp.ControllerLost):
                 client.load_balanced_view().apply_async(abs, -1)
     finally:
@@ -327,9 +324,7 @@ def test_a_client_can_be_closed_while_the_controller_is_away(
     network.cut()
     wait_until_noticed(client)
     held = client[0].apply_async(abs, -1)
-    begun = time.monotonic()
     client.close()
-    assert time.monotonic() - begun < 10
     with pytest.raises(ipp.ClientClosed):
         held.get(5)
 
