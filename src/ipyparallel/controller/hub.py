@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -23,22 +23,19 @@ from ..transport.channel import Channel
 from . import link, queries
 from .dask import DaskScheduler
 from .errands import Errands
-from .hearts import Hearts
+from .loads import Loads
+from .reach import Reach
 from .record_output import TOPICS
 from .records import Records
 from .registry import CHANNELS, Engine, Registry
 from .restoration import Restorable, Restoration
 from .resubmission import Resubmission
-from .returning import Greetings, Returning
+from .returning import Returning
 from .tokens import Tokens
 
 #: Seconds between the news that an engine died and its announcement: what the engine sent before
 #: it died is on its way, and must arrive first.
 DEATH_GRACE = 0.1
-
-#: Seconds between pings while a published engine is coming, whose heart must be heard first, or
-#: engines are to come back; and between attempts to reach these.
-COMING_PERIOD = 0.25
 
 #: Seconds after which an engine that has registered, and cannot be reached, is given up.
 REGISTRATION_TIMEOUT = 30.0
@@ -73,15 +70,6 @@ class Leaving:
     reason: str
     #: What waits for the announcement.
     then: list[Callable[[], None]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class LoadQuestion:
-    """What was asked of the direct relay and of the scheduler, and who wants to know."""
-
-    then: Callable[[link.Load, link.Load], None]
-    direct: link.Load | None = None
-    balanced: link.Load | None = None
 
 
 class Hub:
@@ -140,21 +128,17 @@ class Hub:
         self.restoration = Restoration(self, restorable)
         self.dask = DaskScheduler(connection_info["interface"], log)
         self._observer = observer
-        self._hearts = Hearts(max_misses)
         self._tokens = Tokens()
         self._leaving: dict[str, Leaving] = {}
-        self._loads: dict[int, LoadQuestion] = {}
-        self._load_number = 0
+        self._loads = Loads(lambda request: self.tell(request, "mux", "task"))
+        self.ask_load = self._loads.ask
         self._loop = asyncio.get_running_loop()
-        self._ping_number = 0
         self._errands = Errands(self._ask_engine, self.tell_scheduler, self._lost)
         self.returning = Returning(self._ask_engine, self._loop.time)
-        self._greetings = Greetings(self._greet)
+        self._reach = Reach(self, sockets.ping, heart_period=heart_period, max_misses=max_misses)
         self._open(sockets)
-        self._beat_timer = self._loop.call_later(heart_period, self._beat)
-        self._coming_timer: asyncio.TimerHandle | None = None
         self.restoration.begin()
-        self._watch_coming()
+        self._reach.look()
 
     def _open(self, s: HubSockets) -> None:
         for socket in s.queries:
@@ -165,7 +149,6 @@ class Hub:
             for number, socket in enumerate(s.queries)
         ]
         self._notifications = Channel(s.notifications, partial(self._on_subscription, "notify"))
-        self._ping = s.ping
         self._pong = Channel(s.pong, self._on_pong)
         self._mux = Channel(s.mux, partial(self._on_report, "mux"))
         self._control = Channel(s.control, partial(self._on_report, "control"))
@@ -174,6 +157,11 @@ class Hub:
         self._mux_relay = Channel(s.mux_relay, self._on_mux_relay)
         self._control_relay = Channel(s.control_relay, self._on_control_relay)
         self._scheduler = Channel(s.scheduler, self._on_scheduler)
+        self._ends = {
+            "mux": self._mux_relay,
+            "control": self._control_relay,
+            "task": self._scheduler,
+        }
         # the records tell what becomes of them
         self._tasks = Channel(s.tasks, lambda frames: None)
         # Nothing is published under this. But an engine waits until it sees a subscription, since
@@ -184,16 +172,13 @@ class Hub:
 
     def close(self) -> None:
         """Tell everyone that the controller stops, and close the sockets."""
-        self._beat_timer.cancel()
-        if self._coming_timer is not None:
-            self._coming_timer.cancel()
+        self._reach.close()
         self.notify("shutdown_notification", {"status": "ok"})
         self.restoration.close()
         patient = self.registry.ready if self.restoration.patience else []
         stop = link.Stop([engine.uuid for engine in patient if engine.native])
-        self._control_relay.send([link.encode(stop)])
-        for channel in (self._mux_relay, self._scheduler):
-            channel.send([link.encode(link.Stop())])
+        self.tell(stop, "control")
+        self.tell(link.Stop(), "mux", "task")
         for channel in (
             *self._queries,
             self._notifications,
@@ -202,13 +187,10 @@ class Hub:
             self._control,
             self._output,
             self._output_source,
-            self._mux_relay,
-            self._control_relay,
-            self._scheduler,
+            *self._ends.values(),
             self._tasks,
         ):
             channel.close()
-        self._ping.close()
 
     # ---- engines
 
@@ -221,7 +203,7 @@ class Hub:
             engine.uuid, engine.id, engine.resources, engine.balanced, engine.answered
         )
         self.tell_scheduler(joined)
-        self._hearts.watch(engine.uuid)
+        self._reach.watch(engine)
         self.restoration.write()
         notice = EngineNotice(engine.id, engine.uuid, engine.native, versions=engine.versions)
         self.notify("registration_notification", notice)
@@ -233,11 +215,11 @@ class Hub:
         if not engine.native:
             # only what ends it; the rest of its output is none of the hub's business
             self._output.socket.subscribe(_goodbye(engine))
-            self._hearts.watch(engine.uuid)
-            self._watch_coming()
+            self._reach.watch(engine)
+            self._reach.look()
         if engine.returning:
             # it may be busy, and unable to say itself that it is there
-            self._greet_soon(engine.uuid, CHANNELS)
+            self._reach.greet_soon(engine.uuid, CHANNELS)
         self._loop.call_later(REGISTRATION_TIMEOUT, self._give_up, engine)
 
     def engine_gone(self, engine: Engine, reason: str = "") -> None:
@@ -248,7 +230,7 @@ class Hub:
             leaving.reason = leaving.reason or reason
             return
         self._leaving[engine.uuid] = Leaving(reason)
-        self._hearts.forget(engine.uuid)
+        self._reach.leaving(engine)
         self._loop.call_later(DEATH_GRACE, self._announce_gone, engine)
 
     def engine_dead(self, uuid: str) -> None:
@@ -273,7 +255,7 @@ class Hub:
     def _announce_gone(self, engine: Engine) -> None:
         leaving = self._leaving.pop(engine.uuid)
         self.registry.remove(engine.uuid)
-        self._greetings.forget(engine.uuid)
+        self._reach.gone(engine)
         if not engine.native:
             self._output.socket.unsubscribe(_goodbye(engine))
         self._tell_gone(engine, leaving.reason)
@@ -287,14 +269,14 @@ class Hub:
         if not engine.ready:
             self.log.warning("Engine %d left before it was ready: %s", engine.id, reason or "?")
             # it may have been there in an earlier run, and requests are held for it, or awaited
-            self._tell_all(left)
+            self.tell(left, "mux", "control")
             return
         self.log.info("Engine %d is gone%s", engine.id, f": {reason}" if reason else "")
         self.restoration.write()
         # clients first: one whose balanced task fails should know by then that the engine is gone
         notice = EngineNotice(engine.id, engine.uuid, reason=reason)
         self.notify("unregistration_notification", notice)
-        self._tell_all(left)
+        self.tell(left, "mux", "control", "task")
 
     def _give_up(self, engine: Engine) -> None:
         if not engine.ready and self.registry.get(engine.uuid) is engine:
@@ -355,30 +337,22 @@ class Hub:
         try:
             match message.header.msg_type:
                 case "engine_ready":
-                    self._reached(uuid, channel)
+                    self._reach.reached(uuid, channel)
                 case "engine_reconnected":
-                    self._reconnected(uuid)
+                    self._reach.reconnected(uuid)
                 case _:
                     self._errands.answered(uuid, message)
         except ValueError as e:
             self.log.warning("Dropped a message on the %s channel: %s", channel, e)
 
-    def _reached(self, uuid: str, channel: str) -> None:
-        self._greetings.reached(uuid, channel)
-        if self.registry.reached(uuid, channel):
-            engine = self.registry.get(uuid)
-            assert engine is not None
-            self.engine_ready(engine)
-
     def _on_scheduler(self, frames: list[Any]) -> None:
         match link.decode_for_hub(frames[0]):
             case link.EngineReached(uuid):
-                self._reached(uuid, "task")
+                self._reach.reached(uuid, "task")
             case link.EngineUnreachable(uuid):
-                self._unreachable(uuid, "task")
+                self._reach.unreachable(uuid, "task")
             case link.Load() as load:
-                self._loads[load.number].balanced = load
-                self._check_load(load.number)
+                self._loads.balanced(load)
             case errand:
                 # if it is gone, the scheduler has heard that meanwhile, or will
                 engine = self.registry.get(errand.uuid)
@@ -401,93 +375,43 @@ class Hub:
         engines = (*self.registry.ready, *self.registry.coming)
         held = {name for engine in engines for name in (*engine.holding, *engine.answered)}
         restored = self.records.restore(held, self.session)
-        self._mux_relay.send([link.encode(link.RestoredDirect(restored.direct))])
+        self.tell(link.RestoredDirect(restored.direct), "mux")
         self.tell_scheduler(link.Restored(restored.balanced, restored.ended))
+
+    def tell(self, message: link.ToScheduler | link.ToRelay, *channels: str) -> None:
+        """Send it to who serves these channels: the relays ("mux", "control"), the scheduler."""
+        encoded = link.encode(message)
+        for channel in channels:
+            self._ends[channel].send([encoded])
 
     def tell_scheduler(self, message: link.ToScheduler) -> None:
         """Send it."""
-        self._scheduler.send([link.encode(message)])
+        self.tell(message, "task")
 
     def _lost(self, uuid: str, reason: str) -> None:
         if engine := self.registry.get(uuid):
             self.engine_gone(engine, reason)
 
-    def ask_load(self, then: Callable[[link.Load, link.Load], None]) -> None:
-        """Call `then` with what there is to do, directly and balanced."""
-        self._load_number += 1
-        self._loads[self._load_number] = LoadQuestion(then)
-        request = link.encode(link.LoadRequest(self._load_number))
-        self._mux_relay.send([request])
-        self._scheduler.send([request])
-
     def _on_mux_relay(self, frames: list[Any]) -> None:
         match link.decode_for_hub(frames[0]):
             case link.Load() as load:
-                self._loads[load.number].direct = load
-                self._check_load(load.number)
+                self._loads.direct(load)
             case link.EngineReached(uuid):
-                self._reached(uuid, "mux")
+                self._reach.reached(uuid, "mux")
             case link.EngineUnreachable(uuid):
-                self._unreachable(uuid, "mux")
+                self._reach.unreachable(uuid, "mux")
 
     def _on_control_relay(self, frames: list[Any]) -> None:
         # nobody asks how many control requests an engine has
         match link.decode_for_hub(frames[0]):
             case link.EngineReached(uuid):
-                self._reached(uuid, "control")
+                self._reach.reached(uuid, "control")
             case link.EngineUnreachable(uuid):
-                self._unreachable(uuid, "control")
-
-    # ---- engines out of reach
-
-    def _greet(self, uuid: str, channel: str) -> None:
-        relays = {"mux": self._mux_relay, "control": self._control_relay}
-        relays.get(channel, self._scheduler).send([link.encode(link.Greet(uuid))])
-
-    def _greet_soon(self, uuid: str, channels: Iterable[str]) -> None:
-        self._greetings.add(uuid, channels)
-        self._watch_coming()
-
-    def _unreachable(self, uuid: str, channel: str) -> None:
-        """Somebody wants to send an engine something, and it has no connection."""
-        engine = self.registry.get(uuid)
-        if engine is not None and engine.native:
-            # Dead, which its agent will say, or out of the network for a while. If it is leaving,
-            # everyone will be told.
-            self._greet_soon(uuid, (channel,))
-        elif channel == "task":
-            # a published engine does not come back
-            self._lost(uuid, "its connection to the controller broke")
-        else:
-            self.restoration.want(uuid, channel)
+                self._reach.unreachable(uuid, "control")
 
     def tell_unknown(self, uuid: str, channel: str) -> None:
         """Tell a relay that an engine will not be reached."""
-        relay = self._mux_relay if channel == "mux" else self._control_relay
-        relay.send([link.encode(link.EngineUnknown(uuid))])
-
-    def _reconnected(self, uuid: str) -> None:
-        """A connection of an engine broke, and there is one again."""
-        engine = self.registry.get(uuid)
-        if engine is None:
-            self.returning.heard(uuid, surely=True)
-        elif engine.native:
-            self._greet_soon(uuid, CHANNELS)
-            self.tell_scheduler(link.ErrandsLost(uuid))
-
-    def _tell_away(self, message: link.EngineAway | link.EngineBack) -> None:
-        for channel in (self._mux_relay, self._scheduler):
-            channel.send([link.encode(message)])
-
-    def _check_load(self, number: int) -> None:
-        question = self._loads[number]
-        if question.direct is not None and question.balanced is not None:
-            del self._loads[number]
-            question.then(question.direct, question.balanced)
-
-    def _tell_all(self, message: link.EngineLeft) -> None:
-        for channel in (self._mux_relay, self._control_relay, self._scheduler):
-            channel.send([link.encode(message)])
+        self.tell(link.EngineUnknown(uuid), channel)
 
     def _on_output(self, frames: list[Any]) -> None:
         topic = frames[0]
@@ -505,50 +429,8 @@ class Hub:
         ):
             self.engine_gone(engine, "it was shut down")
 
-    # ---- hearts
-
-    def _beat(self) -> None:
-        self._beat_timer = self._loop.call_later(self.heart_period, self._beat)
-        for uuid in self._hearts.beat():
-            if engine := self.registry.get(uuid):
-                if engine.native:
-                    self.returning.given_up(uuid)
-                self.engine_gone(engine, "its heart stopped beating")
-        for uuid in self._hearts.take_away():
-            if engine := self.registry.get(uuid):
-                self.log.warning("Engine %d is away: nothing is heard of it", engine.id)
-                self._tell_away(link.EngineAway(uuid))
-        self._send_ping()
-
-    def _send_ping(self) -> None:
-        self._ping_number += 1
-        self._ping.send(str(float(self._ping_number)).encode())
-
-    def _watch_coming(self) -> None:
-        """Ping often while published engines are coming, or engines are to come back, so that they
-        need not wait a period; and see whether those can be reached that could not.
-        """
-        if self._coming_timer is not None:
-            self._coming_timer.cancel()
-            self._coming_timer = None
-        is_awaited = self.returning.expected or any(not e.native for e in self.registry.coming)
-        if is_awaited:
-            self._send_ping()
-        self._greetings.send()
-        if is_awaited or self._greetings:
-            self._coming_timer = self._loop.call_later(COMING_PERIOD, self._watch_coming)
-
     def _on_pong(self, frames: list[Any]) -> None:
-        uuid = frames[0].decode(errors="replace")
-        if self._hearts.pong(uuid) and (engine := self.registry.get(uuid)):
-            self.log.info("Engine %d is heard again", engine.id)
-            self._tell_away(link.EngineBack(uuid))
-        if uuid not in self.registry:
-            self.returning.heard(uuid)
-        if self.registry.beat(uuid):
-            engine = self.registry.get(uuid)
-            assert engine is not None
-            self.engine_ready(engine)
+        self._reach.heard(frames[0].decode(errors="replace"))
 
 
 def _goodbye(engine: Engine) -> bytes:
