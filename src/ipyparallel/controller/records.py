@@ -222,7 +222,7 @@ class Records:
             self.read()
             left = [
                 record
-                for record in self.database.find_records({"completed": None}, RESTORED_FIELDS)
+                for record in self._left_over(RESTORED_FIELDS)
                 if record["msg_id"] not in self.pending
             ]
             found = read_restored(left, holding, session, self.database.get_record)
@@ -239,9 +239,18 @@ class Records:
         self._try(self._abandon_all)
 
     def _abandon_all(self) -> None:
-        if self.keeps_any:
-            left = self.database.find_records({"completed": None}, ["msg_id", "engine_uuid"])
-            self._abandon({record["msg_id"]: record["engine_uuid"] or "" for record in left})
+        left = self._left_over(["msg_id", "engine_uuid"])
+        self._abandon({record["msg_id"]: record["engine_uuid"] or "" for record in left})
+
+    def _left_over(self, fields: Iterable[str]) -> list[dict[str, Any]]:
+        """The records of tasks that had not ended when their controller did."""
+        if not self.keeps_any:
+            return []
+        left = self.database.find_records({"completed": None}, fields)
+        if left and not self.database.is_alone:
+            self._log.info("Another controller keeps its records in the same place, too")
+            return []  # nobody can tell which are whose
+        return left
 
     def _abandon(self, lost: Mapping[str, str]) -> None:
         for msg_id, uuid in lost.items():

@@ -273,6 +273,21 @@ def test_tasks_that_an_earlier_controller_left_have_failed():
     on_loop(test)
 
 
+def test_tasks_of_another_controller_are_left_alone():
+    async def test(records):
+        message, frames = request(b"f")
+        msg_id = message.header.msg_id
+        records.database.add_record(msg_id, RequestRecord("task", msg_id, frames))
+        records.database.is_alone = False
+        records.abandon_pending()
+        assert records.database.get_record(msg_id)["completed"] is None
+        assert records.restore([], Session(b"key")).balanced == []
+        records.database.is_alone = True
+        assert len(records.restore([], Session(b"key")).balanced) == 1
+
+    on_loop(test)
+
+
 class Broken(DictDB):
     """Fails now and then."""
 

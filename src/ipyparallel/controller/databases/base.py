@@ -40,6 +40,10 @@ class TaskDatabase(LoggingConfigurable):
 
     session = Unicode("", help="The id of the hub's session.")
 
+    #: Whether what is pending when this is opened is of controllers that have ended: no other has
+    #: its records in the same place.
+    is_alone = True
+
     @abstractmethod
     def add_record(self, msg_id: str, rec: Mapping[str, Any]) -> None:
         """Begin the record of a task; one of that id that was there is replaced."""

@@ -21,6 +21,7 @@ from .culling import PREFIXES, Culled
 from .matching import Query, wanted_keys
 from .record import FIELDS, CulledRecord, UnknownRecord
 from .sqlrows import condition_of, declaration, decoded, encoded
+from .users import Users
 from .writer import BatchWriter, Change
 
 #: Seconds to wait for another process that writes to the file.
@@ -57,7 +58,9 @@ class SQLiteDB(TaskDatabase):
         0.1, min=0.0, max=1.0, help="By how much a limit that was exceeded is undercut then."
     ).tag(config=True)
 
-    _reader: sqlite3.Connection = None  # type: ignore[assignment] # until there is one
+    # until there are some
+    _users: Users | None = None
+    _reader: sqlite3.Connection = None  # type: ignore[assignment]
     _connection: sqlite3.Connection = None  # type: ignore[assignment]
 
     def __init__(self, **kwargs: Any) -> None:
@@ -69,6 +72,8 @@ class SQLiteDB(TaskDatabase):
         self.path = Path(self.location, self.filename)
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._users = Users(self.path)
+            self.is_alone = self._users.was_free
             self._reader = self._connect()
             self._connection = self._connect()  # the thread's, from when there is one
             self._make_tables()
@@ -114,6 +119,8 @@ class SQLiteDB(TaskDatabase):
         self._disconnect()
 
     def _disconnect(self) -> None:
+        if self._users is not None:
+            self._users.close()
         for connection in (self._reader, self._connection):
             if connection is not None:
                 connection.close()

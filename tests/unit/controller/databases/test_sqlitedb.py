@@ -361,3 +361,22 @@ def test_a_controller_that_is_killed_loses_the_last_batch_at_most(opened, tmp_pa
     assert record["result_buffers"] == [bytes(1000)]
     database.add_record("after_1", {"submitted": NOW + timedelta(36500)})
     assert database.get_history()[-1] == "after_1"
+
+
+def test_who_shares_a_file_is_not_alone(opened):
+    first = opened()
+    assert first.is_alone
+    second, third = opened(), opened()
+    assert not second.is_alone
+    assert not third.is_alone
+    end(second, "a_1")
+    second.get_history()  # after that it is written
+    assert first.get_record("a_1")["completed"] == NOW
+    for database in (first, third):
+        database.close()
+    assert not opened().is_alone  # the second is still there
+
+
+def test_who_comes_when_all_others_have_left_is_alone(opened):
+    opened().close()
+    assert opened().is_alone
