@@ -44,7 +44,8 @@ demo: $(VENV)/.base
 	$(BIN)/python examples/quickstart.py
 
 test: $(VENV)/.dev $(PEER)/.ready
-	IPP_PEER_PYTHON=$(abspath $(PEER))/bin/python $(BIN)/python -m pytest
+	# most of them wait for other processes, most of the time
+	IPP_PEER_PYTHON=$(abspath $(PEER))/bin/python $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
