@@ -31,7 +31,11 @@ def test_what_can_be_called(func):
     check_callable(func)
 
 
-@pytest.mark.parametrize("func", [None, 3, "abs", type("Named", (), {"name": "x"})()], ids=repr)
+@pytest.mark.parametrize(
+    "func",
+    [None, 3, "abs", type("Named", (), {"name": "x"})()],
+    ids=lambda func: type(func).__name__,
+)
 def test_what_cannot_be_called(func):
     with pytest.raises(TypeError, match="is not callable"):
         check_callable(func)
