@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -88,6 +87,7 @@ def wait_until_back(client: ipp.Client) -> None:
 def note_and_wait(key: object, begun: str = "", end: str = "") -> object:
     """Note that this ran, and say so by a file; wait for another file."""
     import os
+    import time
 
     globals().setdefault("ran", []).append(key)
     if begun:

@@ -198,7 +198,7 @@ def test_what_nobody_has_fetched_outlives_what_was(new_cluster: NewCluster, tmp_
     assert len(history) == 2 + 5
     gone = next(task.msg_ids[0] for task in tasks if task.msg_ids[0] not in history)
     with pytest.raises(ipp.RemoteError, match=r"has been culled .*DictDB.record_limit = 5"):
-        client.result_status([gone])
+        client.resubmit([gone])
     assert client.get_result(left).get(20) == [str(path)] * 2
 
 

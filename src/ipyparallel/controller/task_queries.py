@@ -54,7 +54,12 @@ def results(hub: Hub, message: Message, reply: Reply) -> None:
         first = partial(guarded, hub.log, message, reply, answer_or_look_again)
         hub.restoration.when_over(first)
     else:
-        answer_or_look_again()
+        _when_noted(hub, message, reply, look_again)
+
+
+def _when_noted(hub: Hub, message: Message, reply: Reply, answer: Callable[[], object]) -> None:
+    """Answer when all is known that clients may know: they get a result before it is noted."""
+    hub.ask_load(lambda direct, balanced: guarded(hub.log, message, reply, answer))
 
 
 def _tell_now(hub: Hub, request: ResultRequest, reply: Reply, is_final: bool) -> bool:
@@ -179,6 +184,10 @@ def history(hub: Hub, message: Message, reply: Reply) -> None:
 def records(hub: Hub, message: Message, reply: Reply) -> None:
     """The records that a query matches."""
     request: DatabaseRequest = message.read_content(DatabaseRequest)
+    _when_noted(hub, message, reply, partial(_tell_records, hub, request, reply))
+
+
+def _tell_records(hub: Hub, request: DatabaseRequest, reply: Reply) -> None:
     hub.records.read()
     found = hub.records.database.find_records(_with_dates(request.query), request.keys)
     buffers: list[bytes] = []

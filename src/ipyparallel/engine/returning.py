@@ -58,9 +58,8 @@ class Return:
         self._timeout: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Register, unless that is on its way."""
-        if self._channel is not None:
-            return
+        """Register; once more, if that is on its way: who was asked may have died meanwhile."""
+        self.close()
         # a connection of its own: the one from the beginning may not know yet that it is broken
         socket = new_socket(self._context, zmq.DEALER)
         socket.connect(self._url)
