@@ -36,34 +36,35 @@ _OUTPUT = ("execute_input", "execute_result", "error", "stdout", "stderr")
 def results(hub: Hub, message: Message, reply: Reply) -> None:
     """What became of tasks."""
     request: ResultRequest = message.read_content(ResultRequest)
-    answer = partial(_tell_ends if request.wait else _tell_now, hub, request, reply)
+    if not request.wait:
+        _when_noted(hub, message, reply, partial(_tell_now, hub, request, reply))
+        return
 
     def answer_or_look_again() -> None:
         hub.records.read()
-        if not answer(is_final=False):
-            # A task may have been submitted just now. It is known when those have answered
-            # through whose hands it passes.
-            hub.ask_load(lambda direct, balanced: guarded(hub.log, message, reply, look_again))
+        if not _tell_ends(hub, request, reply, is_final=False):
+            # one that is not known may have been submitted just now
+            _when_noted(hub, message, reply, look_again)
 
     def look_again() -> None:
         hub.records.read()
-        answer(is_final=True)
+        _tell_ends(hub, request, reply, is_final=True)
 
-    if request.wait:
-        # a client that has connected again submits what is lost; only then it is known what is
-        first = partial(guarded, hub.log, message, reply, answer_or_look_again)
-        hub.restoration.when_over(first)
-    else:
-        _when_noted(hub, message, reply, look_again)
+    # a client that has connected again submits what is lost; only then it is known what is
+    hub.restoration.when_over(partial(guarded, hub.log, message, reply, answer_or_look_again))
 
 
 def _when_noted(hub: Hub, message: Message, reply: Reply, answer: Callable[[], object]) -> None:
-    """Answer when all is known that clients may know: they get a result before it is noted."""
+    """Answer when all is known that has passed through somebody's hands by now.
+
+    Clients get a result before it is noted, and a task is noted when it passes on.
+    """
     hub.ask_load(lambda direct, balanced: guarded(hub.log, message, reply, answer))
 
 
-def _tell_now(hub: Hub, request: ResultRequest, reply: Reply, is_final: bool) -> bool:
-    """Answer once; False if something is not known, and this was not the final attempt."""
+def _tell_now(hub: Hub, request: ResultRequest, reply: Reply) -> None:
+    """Answer once."""
+    hub.records.read()
     found = _Results()
     for msg_id in request.msg_ids:
         if msg_id in hub.records.pending:
@@ -72,15 +73,19 @@ def _tell_now(hub: Hub, request: ResultRequest, reply: Reply, is_final: bool) ->
         try:
             found.add(hub, msg_id, request.status_only)
         except UnknownRecord as e:
-            if is_final:
-                reply("result_reply", refusal(e))
-            return is_final
+            reply("result_reply", refusal(e))
+            return
     found.send(hub, reply)
-    return True
 
 
 def _tell_ends(hub: Hub, request: ResultRequest, reply: Reply, is_final: bool) -> bool:
-    """Answer, and again whenever tasks have ended; False as for `_tell_now`."""
+    """Answer, and again whenever tasks have ended.
+
+    Returns
+    -------
+    bool
+        False if something is not known, and this was not the final attempt: nothing was answered.
+    """
     missing: set[str] = set()
 
     def look(msg_ids: Collection[str], is_final: bool) -> _Results | None:
