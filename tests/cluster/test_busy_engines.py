@@ -16,15 +16,13 @@ def hold(folder: str) -> str:
     return "held"
 
 
-def fail_at_first(folder: str) -> str:
-    """Fail the first time, once ``holding`` may have been queued."""
-    mark = Path(folder) / "failed"
-    if mark.exists():
-        return "done"
-    mark.touch()
-    while not (Path(folder) / "queued").exists():
-        time.sleep(0.01)
-    raise ValueError
+def fail_until_held(folder: str) -> str:
+    """Fail as long as there is no file ``holding``: the next try may then be behind `hold`."""
+    folder_ = Path(folder)
+    (folder_ / "failed").touch()
+    if not (folder_ / "holding").exists():
+        raise ValueError
+    return "done"
 
 
 def wait_for(path: Path) -> None:
@@ -39,24 +37,23 @@ def test_time_before_its_turn_does_not_count(new_cluster, tmp_path):
     held = client[:].apply_async(hold, str(tmp_path))
     wait_for(tmp_path / "holding")
     view = client.load_balanced_view()
-    with view.temp_flags(time_limit=0.2):
+    with view.temp_flags(time_limit=0.5):
         tasks = [view.apply_async(str, i) for i in range(3)]
     # the first of them is taken back a few times
-    assert not view.wait(tasks, timeout=1.0)
+    assert not view.wait(tasks, timeout=2.0)
     (tmp_path / "go").touch()
     assert [task.get(30) for task in tasks] == ["0", "1", "2"]
     assert held.get(30) == ["held"]
 
 
-def test_a_second_try_that_has_not_begun_is_not_taken_for_the_first(new_cluster, tmp_path):
+def test_another_try_that_has_not_begun_is_not_taken_for_the_one_before(new_cluster, tmp_path):
     _, client = new_cluster(1)
     (pid,) = client[:].apply_sync(os.getpid)
     view = client.load_balanced_view()
-    with view.temp_flags(retries=1, time_limit=1.0):
-        task = view.apply_async(fail_at_first, str(tmp_path))
+    with view.temp_flags(retries=1_000_000, time_limit=1.0):
+        task = view.apply_async(fail_until_held, str(tmp_path))
     wait_for(tmp_path / "failed")
     held = client[:].apply_async(hold, str(tmp_path))
-    (tmp_path / "queued").touch()
     wait_for(tmp_path / "holding")
     # over its time limit, and the grace after that: the engine would have been killed by then
     assert not task.wait(4.0)
