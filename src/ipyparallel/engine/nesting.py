@@ -135,9 +135,11 @@ class Nesting:
                     return
                 if is_patient:
                     left = _PATIENCE if left is None else min(left, _PATIENCE)
-                something_came = self._sleep(left)
+                try:
+                    something_came = self._sleep(left)
+                finally:  # also of who is interrupted: looking has used up the sign
+                    self._requests.read()
                 is_patient = is_pile and something_came
-                self._requests.read()
 
     @interruptible
     def _sleep(self, seconds: float | None) -> bool:

@@ -51,9 +51,12 @@ class Channel:
 
     def send(self, frames: list[Any]) -> None:
         """Send a message, from the loop's thread."""
-        send(self.socket, frames)
-        if not self._check_due and has_input(self.socket):
-            self._check_soon()
+        try:
+            send(self.socket, frames)
+        finally:
+            # even in vain it may have used up the sign that something came meanwhile
+            if not self._check_due and not self.socket.closed and has_input(self.socket):
+                self._check_soon()
 
     def send_if_there(self, frames: list[Any]) -> bool:
         """Like `send`, on a ROUTER that is mandatory; False if nobody of that identity is there."""

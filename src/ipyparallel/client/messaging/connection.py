@@ -280,10 +280,9 @@ class Connection:
             # only what comes after somebody has looked in vain gives a sign
             self._outages.read(self._outages.descriptors)
             while not self.closed:
-                # read before sleeping: what came earlier gives no sign any more
-                while self._read_all():
+                # before sleeping: what came earlier gives no sign any more
+                while self._read_all() or self._open_lines():
                     pass
-                self._open_lines()
                 if self._outages.waiting:
                     self._outages.look()
                 ready = poller.poll(_LOOK * 1000 if self._outages.waiting else None)
@@ -323,13 +322,17 @@ class Connection:
                     _log.exception("A message could not be handled")
         return more
 
-    def _open_lines(self) -> None:
+    def _open_lines(self) -> bool:
+        """Send what waited for a connection that is there; whether there may be more to read."""
         with self._lock:
             if self.closed:
-                return
-            opened = [line.open_if_possible() for line in self._lines.values()]
-            if all(opened):
+                return False
+            closed = [line for line in self._lines.values() if not line.is_open]
+            # of all, not of the first
+            has_input = [line.open_if_possible() for line in closed]
+            if all(line.is_open for line in closed):
                 self.opened.set()
+            return any(has_input)
 
     def _bar(self) -> None:
         with self._lock:

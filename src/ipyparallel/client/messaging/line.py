@@ -81,17 +81,23 @@ class Line:
         self.held.extendleft(reversed(list(messages)))
 
     def open_if_possible(self) -> bool:
-        """Send what was kept, if there is a connection; whether it is open."""
-        if self.is_open or self.is_barred or not self._has_connection():
-            return self.is_open
+        """Send what was kept, if there is a connection; whether there is something to read.
+
+        Looking and sending use up the sign that something has changed: whoever sleeps after that
+        must have dealt with all that has come by then.
+        """
+        events = self._events()
+        while events & zmq.POLLOUT and not (self.is_open or self.is_barred):
+            with suppress(zmq.Again):  # the connection broke
+                self._send_held()
+            events = self._events()
+        return bool(events & zmq.POLLIN)
+
+    def _send_held(self) -> None:
         while self.held:
-            try:
-                send(self.socket, self.held[0][1], zmq.NOBLOCK)
-            except zmq.Again:
-                return False
+            send(self.socket, self.held[0][1], zmq.NOBLOCK)
             self.held.popleft()
         self.is_open = True
-        return True
 
-    def _has_connection(self) -> bool:
-        return bool(cast(int, self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLOUT)
+    def _events(self) -> int:
+        return cast(int, self.socket.getsockopt(zmq.EVENTS))
