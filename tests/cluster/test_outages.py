@@ -145,14 +145,15 @@ def test_results_that_were_lost_on_their_way_are_asked_for(
             client.load_balanced_view(targets=1).apply_async(run, "balanced", begun + "1", end),
             client[0].apply_async(divmod, 1, 0),
         ]
-        wait_until(lambda: os.path.exists(begun + "0") and os.path.exists(begun + "1"))
-        network.swallow()
-        Path(end).touch()
 
         def load() -> int:
             status = other.queue_status()
             return sum(status[i]["queue"] + status[i]["tasks"] for i in (0, 1))
 
+        wait_until(lambda: load() == 3, "the tasks to arrive")
+        wait_until(lambda: os.path.exists(begun + "0") and os.path.exists(begun + "1"))
+        network.swallow()
+        Path(end).touch()
         wait_until(lambda: load() == 0, "the tasks to end")
         assert not any(task.done() for task in tasks)
         network.cut()
