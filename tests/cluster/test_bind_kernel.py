@@ -14,6 +14,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
 import ipyparallel as ipp
+from support.waiting import wait_for_file, wait_for_queue
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 
@@ -103,16 +104,21 @@ def test_to_leave_a_front_end_does_not_end_the_engine(
 
 
 def test_a_failure_of_one_does_not_abort_the_other(
-    client: ipp.Client, front_end: BlockingKernelClient
+    client: ipp.Client, front_end: BlockingKernelClient, tmp_path: Path
 ) -> None:
-    failing = client[0].execute("import time; time.sleep(0.3); 1/0", silent=False)
+    failing = client[0].execute(wait_for_file(tmp_path / "go") + "1/0", silent=False)
     behind = client[0].execute("2", silent=False)
-    reply, shown = run(front_end, "1 + 1")
+    wait_for_queue(client, 2)
+    msg_id = front_end.execute("one_and_one = 1 + 1")
+    (tmp_path / "go").touch()
+    reply = front_end.get_shell_msg(timeout=20)
     with pytest.raises(ipp.RemoteError):
         failing.get(20)
     with pytest.raises(ipp.TaskAborted):
         behind.get(20)
-    assert (reply["status"], shown) == ("ok", "2")
+    assert reply["parent_header"]["msg_id"] == msg_id
+    assert reply["content"]["status"] == "ok"
+    assert client[0]["one_and_one"] == 2
 
 
 def test_an_interrupt_over_the_control_channel(

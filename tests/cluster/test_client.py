@@ -15,6 +15,8 @@ import pytest
 
 import ipyparallel as ipp
 from ipyparallel.protocol.connection import client_file
+from support.processes import wait_until
+from support.waiting import wait_for_file, wait_for_queue
 
 
 @pytest.fixture
@@ -177,16 +179,16 @@ def test_waiting_for_too_many_engines_times_out(client: ipp.Client) -> None:
     assert future.done()
 
 
-def test_control_requests(client: ipp.Client) -> None:
+def test_control_requests(client: ipp.Client, tmp_path: Path) -> None:
     client[1].push({"gone": 1}, block=True)
     client.clear(targets=1, block=True)
     with pytest.raises(ipp.RemoteError, match="gone"):
         client[1].pull("gone", block=True)
-    running = client[0].apply_async(time.sleep, 60)
+    running = client[0].execute(wait_for_file(tmp_path / "never", tmp_path / "begun"))
     waiting = client[0].apply_async(abs, 1)
     client.abort(waiting, targets=0, block=True)
-    while client.queue_status(0)["queue"] < 2:
-        pass
+    wait_for_queue(client, 2)
+    wait_until((tmp_path / "begun").exists)
     client.send_signal("SIGINT", targets=0, block=True)
     with pytest.raises(ipp.RemoteError, match="KeyboardInterrupt"):
         running.get(20)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ipyparallel as ipp
+from support.waiting import wait_for_queue
 
 
 def hold(begun: str, go_on: str) -> str:
@@ -107,8 +108,7 @@ def test_without_ids_all_executions_that_wait_are_aborted(
 ) -> None:
     task, go_on = held
     call, code = client[0].apply_async(abs, -1), client[0].execute("1")
-    while client.queue_status(0)["queue"] < 3:
-        pass
+    wait_for_queue(client, 3)
     client._control("abort_request", content, 0, True)
     go_on()
     assert task.get(20) == "kept"

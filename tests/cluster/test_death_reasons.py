@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.support.memory_group import memory_group
 from traitlets.config import Config
 
 import ipyparallel as ipp
 from ipyparallel.engine.out_of_memory import GroupFiles
+from support.memory_group import memory_group
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 

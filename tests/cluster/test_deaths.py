@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.processes import wait_until
 
 import ipyparallel as ipp
+from support.processes import wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 import ipyparallel as ipp
+from support.waiting import wait_for_file, wait_for_queue
 
 
 def test_the_namespace_stays(client: ipp.Client) -> None:
@@ -31,11 +33,16 @@ def test_top_level_await_works(client: ipp.Client) -> None:
     assert client[0]["awaited"] == "slept"
 
 
-def test_requests_wait_while_one_is_awaited(client: ipp.Client) -> None:
-    client[0].execute("order = []", block=True)
-    first = client[0].execute("await asyncio.sleep(0.3); order.append(1)")
+def test_requests_wait_while_one_is_awaited(client: ipp.Client, tmp_path: Path) -> None:
+    client[0].execute("import asyncio, os\norder = []", block=True)
+    go = tmp_path / "go"
+    first = client[0].execute(
+        f"while not os.path.exists({str(go)!r}): await asyncio.sleep(0.01)\norder.append(1)"
+    )
     second = client[0].execute("order.append(2)")
     third = client[0].apply_async(abs, 1)
+    wait_for_queue(client, 3)
+    go.touch()
     client.wait([first, second, third], timeout=20)
     assert client[0]["order"] == [1, 2]
 
@@ -63,10 +70,12 @@ def test_errors_in_code_have_a_traceback(client: ipp.Client) -> None:
     assert info.value.ename == "SyntaxError"
 
 
-def test_a_failed_execution_aborts_those_behind_it(client: ipp.Client) -> None:
-    failing = client[0].execute("import time; time.sleep(0.3); 1/0", silent=False)
+def test_a_failed_execution_aborts_those_behind_it(client: ipp.Client, tmp_path: Path) -> None:
+    failing = client[0].execute(wait_for_file(tmp_path / "go") + "1/0", silent=False)
     behind = client[0].execute("aborted = False", silent=False)
     call = client[0].apply_async(abs, -5)
+    wait_for_queue(client, 3)
+    (tmp_path / "go").touch()
     with pytest.raises(ipp.RemoteError, match="division by zero"):
         failing.get(20)
     with pytest.raises(ipp.TaskAborted):
@@ -151,12 +160,13 @@ def test_a_storm_of_interrupts_ends_tasks_but_no_engine_and_loses_no_reply(
     assert view.apply_sync(os.getpid) == pid
 
 
-def test_abort_without_tasks_of_ones_own_aborts_nobody(client: ipp.Client) -> None:
-    running = client[0].execute("import time; time.sleep(0.5)")
+def test_abort_without_tasks_of_ones_own_aborts_nobody(client: ipp.Client, tmp_path: Path) -> None:
+    running = client[0].execute(wait_for_file(tmp_path / "go"))
     waiting = client[0].execute("kept = 1")
     cluster = client.cluster
     with ipp.Client(profile_dir=cluster.profile_dir, cluster_id=cluster.cluster_id) as other:
         other.abort(block=True)
+    (tmp_path / "go").touch()
     assert client.wait([running, waiting], timeout=20)
     assert waiting.successful()
 

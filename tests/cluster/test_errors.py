@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from tests.support.processes import SRC, wait_until
 
 import ipyparallel as ipp
+from support.processes import SRC, wait_until
 
 
 @pytest.mark.parametrize("how", ["apply", "balanced", "execute"])

@@ -12,6 +12,7 @@ import pexpect
 import pytest
 
 from support.ipython import ANSI, TIMEOUT
+from support.waiting import wait_for_file
 
 
 class Terminal:
@@ -86,13 +87,14 @@ def test_a_second_ctrl_c_does_not_wait_for_engines(terminal: Terminal) -> None:
     terminal.run("rc.send_signal('SIGKILL', block=True)")
 
 
-def test_without_a_signal_the_engines_go_on(terminal: Terminal) -> None:
+def test_without_a_signal_the_engines_go_on(terminal: Terminal, tmp_path: Path) -> None:
     terminal.run("%pxconfig --signal-on-interrupt 0")
-    terminal.begin("%px import time; print('begun', flush=True); time.sleep(1)")
+    go = tmp_path / "go"
+    terminal.begin(f"%px print('begun', flush=True); {wait_for_file(go)}")
     terminal.child.sendintr()
-    out = terminal.prompt()
-    assert "Received Keyboard Interrupt. Sending signal 0 to engines...\n" in out
-    assert "Traceback" not in out
+    terminal.child.expect("Received Keyboard Interrupt. Sending signal 0 to engines...\r\n")
+    go.touch()
+    assert "Traceback" not in terminal.prompt()
     assert terminal.run("%pxresult").count("begun") == 2
 
 

@@ -13,11 +13,11 @@ from types import FunctionType
 from typing import NamedTuple
 
 import pytest
-from tests.support.lossy_network import LossyNetwork
-from tests.support.processes import Controller, Engines, wait_until
 
 import ipyparallel as ipp
 from ipyparallel.client.messaging import tasks as tasks_module
+from support.lossy_network import LossyNetwork
+from support.processes import Controller, Engines, wait_until
 
 
 class Site(NamedTuple):

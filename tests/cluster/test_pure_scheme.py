@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.processes import Controller, Engines, wait_until
 
 import ipyparallel as ipp
+from support.processes import Controller, Engines, wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.processes import Controller, Engines, wait_until
 
 import ipyparallel as ipp
+from support.processes import Controller, Engines, wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 

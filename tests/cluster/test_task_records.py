@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.processes import wait_until
 
 import ipyparallel as ipp
+from support.processes import wait_until
 
 from .conftest import start
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.processes import Controller, Engines
 
 import ipyparallel as ipp
 from ipyparallel.error import VersionMismatchWarning
 from ipyparallel.serialize.bytecode import ForeignBytecode
+from support.processes import Controller, Engines
 
 #: An engine that takes itself for one of another Python.
 OTHER = "3.99.1"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 import zmq
-from tests.support.processes import wait_until
 
 from ipyparallel.client.messaging.line import Line
 from ipyparallel.transport.sockets import receive, send_if_there
+from support.processes import wait_until
 
 Socket = zmq.Socket[bytes]
 

@@ -2,9 +2,9 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.scheduling import STEPS, engine, give, play
 
 from ipyparallel.scheduling.policies import LeastLoad
+from support.scheduling import STEPS, engine, give, play
 
 
 class Reference:

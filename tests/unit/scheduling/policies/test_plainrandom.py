@@ -1,9 +1,9 @@
 """Plain random gives each engine that is not full the same share."""
 
 import pytest
-from tests.support.scheduling import chosen, engine, fixed
 
 from ipyparallel.scheduling.policies import PlainRandom
+from support.scheduling import chosen, engine, fixed
 
 
 def test_each_that_is_not_full_has_the_same_share():

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.scheduling import STEPS, engine, give, play
 
 from ipyparallel.scheduling.policies import POLICIES, LeastLoad
 from ipyparallel.scheduling.state import Engine
+from support.scheduling import STEPS, engine, give, play
 
 every = pytest.mark.parametrize("scheme", sorted(POLICIES))
 

@@ -1,9 +1,9 @@
 """Two-bin random: of two draws, the engine used longer ago."""
 
 import pytest
-from tests.support.scheduling import chosen, engine, fixed, give
 
 from ipyparallel.scheduling.policies import TwoBin
+from support.scheduling import chosen, engine, fixed, give
 
 
 def use(policy, one, number=0):

@@ -1,9 +1,9 @@
 """Weighted: two draws by one over the load; the less loaded wins."""
 
 import pytest
-from tests.support.scheduling import chosen, engine, fixed, give
 
 from ipyparallel.scheduling.policies import Weighted
+from support.scheduling import chosen, engine, fixed, give
 
 
 @pytest.mark.parametrize("among", [False, True])
