@@ -38,6 +38,9 @@ _AS_WELL = ("shutdown_request",)
 #: Requests that an engine cannot carry out: it is not asked if there is no agent.
 _ONLY_AGENTS = ("replace_request",)
 
+#: Requests of the hub's that are not held for an engine: others are, until it has returned.
+_NOW_OR_NEVER = ("return_request",)
+
 #: Requests that are tasks.
 _TASKS = ("apply_request", "execute_request")
 
@@ -145,7 +148,9 @@ class RequestRelay:
 
     def _pass_on(self, uuid: str, message: Message, frames: list[Any]) -> None:
         """Send a request to its engine, now or when it can be reached again."""
-        if self._held.holds_for(uuid) or not self._send(uuid.encode(), frames):
+        if message.header.msg_type in _NOW_OR_NEVER:
+            self._send(uuid.encode(), frames)
+        elif self._held.holds_for(uuid) or not self._send(uuid.encode(), frames):
             if self._held.add(uuid, message, frames):
                 # the hub knows whether there is hope
                 self._tell(link.EngineUnreachable(uuid))

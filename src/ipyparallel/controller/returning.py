@@ -17,7 +17,7 @@ from typing import Any, Protocol
 #: So many engines that were given up may come back, those that were given up last.
 _MAX_GIVEN_UP = 10_000
 
-#: Seconds between two requests to one engine to return.
+#: Seconds between two requests to one engine to return, of which nothing but a heart is heard.
 _PAUSE = 1.0
 
 
@@ -74,14 +74,15 @@ class Returning:
         Parameters
         ----------
         surely : bool
-            Whether it is one of ours, known or not.
+            Whether it is one of ours, known or not, and can be reached from now on: it has said so.
         """
         last = self._asked.get(uuid)
         if last is None and surely:
             self.given_up(uuid)
             last = float("-inf")
         now = self._now()
-        if last is not None and now - last >= _PAUSE:
+        # what it was asked before it could be reached is lost
+        if last is not None and (surely or now - last >= _PAUSE):
             self._asked[uuid] = now
             self._ask(uuid, "return_request", {})
 

@@ -56,6 +56,13 @@ def test_not_with_every_beat(returning, asked, clock):
     assert len(asked) == 2
 
 
+def test_once_more_as_soon_as_it_can_be_reached(returning, asked):
+    returning.expect("a")
+    returning.heard("a")
+    returning.heard("a", surely=True)
+    assert len(asked) == 2
+
+
 def test_those_of_an_earlier_run_are_expected_until_they_come(returning, asked):
     returning.expect(["a", "b"])
     returning.heard("a")
