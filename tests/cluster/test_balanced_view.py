@@ -7,6 +7,7 @@ import time
 import pytest
 
 import ipyparallel as ipp
+from tests.support.processes import wait_until
 
 
 def sleep_and_return(seconds: float, value: object) -> object:
@@ -126,8 +127,6 @@ def test_queue_status_counts(client: ipp.Client) -> None:
     total = sum(after[i]["completed"] - before[i]["completed"] for i in client.ids)
     assert total == 2
     assert all(after[i]["tasks"] == after[i]["queue"] == 0 for i in client.ids)
-    from support.processes import wait_until  # engines import this module, and not that one
-
     tasks = [view.apply_async(sleep_and_return, 1.0, None) for _ in range(5)]
 
     def known() -> list[str]:

@@ -14,7 +14,8 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
 import ipyparallel as ipp
-from support.waiting import wait_for_file, wait_for_queue
+from tests.support.processes import wait_until
+from tests.support.waiting import wait_for_file, wait_for_queue
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 
@@ -144,8 +145,6 @@ def test_a_second_call_changes_nothing(client: ipp.Client) -> None:
 
 
 def test_it_ends_with_the_engine(new_cluster: NewCluster) -> None:
-    from support.processes import wait_until
-
     cluster, client = new_cluster(2)
     path = client[0].apply_sync(ipp.bind_kernel, connection_file="mine.json")
     assert Path(path) == Path(cluster.profile_dir, "security", "mine.json")

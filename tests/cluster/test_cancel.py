@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ipyparallel as ipp
-from support.processes import wait_until
+from tests.support.processes import wait_until
 
 #: Longer than any test; a task that sleeps so long is ended by what is tested, or never.
 LONG = 60

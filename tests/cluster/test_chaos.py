@@ -16,12 +16,12 @@ from typing import Any
 
 import psutil
 import pytest
-from benchmarks.memory import private
 
 import ipyparallel as ipp
-from support.chaos.site import ENGINES, PER_HOST, Site
-from support.chaos.troubles import sequence
-from support.processes import marked, wait_until
+from benchmarks.memory import private
+from tests.support.chaos.site import ENGINES, PER_HOST, Site
+from tests.support.chaos.troubles import sequence
+from tests.support.processes import marked, wait_until
 
 SECONDS = float(os.environ.get("IPP_CHAOS_SECONDS", "20"))
 SEED = int(os.environ.get("IPP_CHAOS_SEED", "1"))

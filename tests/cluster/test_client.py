@@ -15,8 +15,8 @@ import pytest
 
 import ipyparallel as ipp
 from ipyparallel.protocol.connection import client_file
-from support.processes import wait_until
-from support.waiting import wait_for_file, wait_for_queue
+from tests.support.processes import wait_until
+from tests.support.waiting import wait_for_file, wait_for_queue
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 
 import ipyparallel as ipp
 from ipyparallel.util import become_dask_worker
+from tests.support.interrupts import ctrl_c_while_waiting
 
 distributed = pytest.importorskip("distributed")
 
@@ -177,8 +178,6 @@ def test_a_scheduler_that_is_not_there(client, nanny):
 
 
 def test_ctrl_c_does_not_wait_for_engines(client, tmp_path):
-    from support.interrupts import ctrl_c_while_waiting  # engines import this module
-
     busy = client[:].apply_async(until_there, str(tmp_path / "go"))
     with ctrl_c_while_waiting(), pytest.raises(KeyboardInterrupt):
         client.become_dask()

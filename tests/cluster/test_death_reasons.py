@@ -13,7 +13,7 @@ from traitlets.config import Config
 
 import ipyparallel as ipp
 from ipyparallel.engine.out_of_memory import GroupFiles
-from support.memory_group import memory_group
+from tests.support.memory_group import memory_group
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 import ipyparallel as ipp
-from support.processes import wait_until
+from tests.support.processes import wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 
@@ -53,8 +53,6 @@ def test_tasks_of_an_engine_that_dies_fail_and_say_how(new_cluster: NewCluster, 
     with pytest.raises(ipp.EngineError, match=f"Engine 1 died .*{told}"):
         balanced.get(10)
     assert balanced.error is None
-    from support.processes import wait_until  # engines import this module, and not that one
-
     # the third goes on; that the second is gone, and that its task has failed, come separately
     wait_until(lambda: client.ids == [2])
     assert client[2].apply_sync(abs, -1) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ipyparallel as ipp
-from support.waiting import wait_for_file, wait_for_queue
+from tests.support.waiting import wait_for_file, wait_for_queue
 
 
 def test_the_namespace_stays(client: ipp.Client) -> None:

@@ -13,7 +13,7 @@ import pytest
 from traitlets.config import Config
 
 import ipyparallel as ipp
-from support.processes import wait_until
+from tests.support.processes import wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import ipyparallel as ipp
-from support.processes import SRC, wait_until
+from tests.support.processes import SRC, wait_until
 
 
 @pytest.mark.parametrize("how", ["apply", "balanced", "execute"])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import ipyparallel as ipp
-from support.processes import our_environment
+from tests.support.processes import our_environment
 
 
 def remote(ename: str, text: str) -> object:

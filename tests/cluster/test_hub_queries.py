@@ -17,6 +17,7 @@ import pytest
 
 import ipyparallel as ipp
 from ipyparallel.protocol.connection import client_file
+from tests.support.processes import wait_until
 
 #: Submits tasks of all kinds, waits for none of them, and prints their ids.
 SUBMIT = """
@@ -86,8 +87,6 @@ Start = Callable[[ipp.DirectView | ipp.LoadBalancedView], ipp.AsyncResult]
 @pytest.fixture
 def start(tmp_path: Path, other: ipp.Client) -> Iterator[tuple[Start, Callable[[], None]]]:
     """Submits tasks that run until told to go on, and tells them; the hub knows of them."""
-    from support.processes import wait_until
-
     go_on = tmp_path / "go_on"
 
     def submit(view: Any) -> ipp.AsyncResult:
@@ -142,7 +141,6 @@ def test_executed_code_is_shown_as_it_was(
 ) -> None:
     (tmp_path / "go_on").touch()
     ids = run(SUBMIT, file, tmp_path / "go_on")
-    from support.processes import wait_until
 
     def has_shown() -> bool:
         # what it shows takes another way than its reply
@@ -252,8 +250,6 @@ def test_tasks_of_others_may_be_cancelled(
 def test_an_engine_that_dies_ends_what_is_waited_for(
     new_cluster: Callable[..., tuple[ipp.Cluster, ipp.Client]], tmp_path: Path
 ) -> None:
-    from support.processes import wait_until
-
     cluster, client = new_cluster(1)
     begun = str(tmp_path / "begun")
 
@@ -362,8 +358,6 @@ def test_records_have_their_own_buffers(client: ipp.Client, other: ipp.Client) -
     results = client[0].map_async(bytes, [5_000]), client[1].map_async(bytes, [200_000])
     ids = [result.msg_ids[0] for result in results]
     client.wait(results, 20)
-    from support.processes import wait_until
-
     # the hub hears of a reply just after it was passed on
     wait_until(lambda: not other.result_status(ids)["pending"], "the records of the results")
     keys = ["buffers", "result_buffers"]
@@ -441,8 +435,6 @@ def test_nothing_is_left_to_wait_for_when_the_controller_goes(
     cluster, client = new_cluster(1)
     theirs = client[0].apply_async(time.sleep, 60)
     with ipp.Client(client_file(cluster.profile_dir, cluster.cluster_id)) as other:
-        from support.processes import wait_until
-
         wait_until(other.hub_history, "the hub to know the task")
         result = other.get_result(theirs.msg_ids[0])
         cluster.stop_controller_sync()

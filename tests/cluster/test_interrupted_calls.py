@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import ipyparallel as ipp
+from tests.support.interrupts import ctrl_c_while_waiting
 
 #: Calls that wait until the file at `path` is there; what they give is told beside them.
 CALLS = {
@@ -47,8 +48,6 @@ def any_there(paths):
 
 @pytest.mark.parametrize(("call", "expected"), CALLS.values(), ids=CALLS.keys())
 def test_ctrl_c_gives_the_result_to_come(client: ipp.Client, tmp_path, call, expected) -> None:
-    from support.interrupts import ctrl_c_while_waiting  # engines import this module
-
     view = client[:]
     view.push({"until_there": until_there, "d": {}}, block=True)
     path = tmp_path / "go"

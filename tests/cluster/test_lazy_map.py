@@ -16,6 +16,7 @@ import pytest
 
 import ipyparallel as ipp
 from ipyparallel.client.view import LazyMapIterator
+from tests.support.interrupts import ctrl_c_while_waiting
 
 
 def double(x: int) -> int:
@@ -348,7 +349,6 @@ def test_ctrl_c_loses_nothing(view: ipp.LoadBalancedView, tmp_path: Path) -> Non
     found = view.imap(when_there, [str(path)] * 5, range(5))
     # engines import this module, and not these
     from ipyparallel.client.views.feeding import Signal
-    from support.interrupts import ctrl_c_while_waiting
 
     with (
         pytest.raises(KeyboardInterrupt),

@@ -12,7 +12,7 @@ import pytest
 import ipyparallel as ipp
 from ipyparallel.client.magics import NO_LAST_RESULT, ParallelMagics
 from ipyparallel.error import AlreadyDisplayedError, CompositeError, RemoteError
-from support.ipython import ANSI, shell_in_process
+from tests.support.ipython import ANSI, shell_in_process
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.ipython import TIMEOUT, Kernel, kinds, plain
+from tests.support.ipython import TIMEOUT, Kernel, kinds, plain
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from support.ipython import ANSI, TIMEOUT
-from support.waiting import wait_for_file
+from tests.support.ipython import ANSI, TIMEOUT
+from tests.support.waiting import wait_for_file
 
 
 class Terminal:

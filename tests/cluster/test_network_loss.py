@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import ipyparallel as ipp
-from support.network import Network
-from support.processes import Controller, Engines, wait_until
+from tests.support.network import Network
+from tests.support.processes import Controller, Engines, wait_until
 
 
 @dataclass

@@ -16,8 +16,8 @@ import pytest
 
 import ipyparallel as ipp
 from ipyparallel.client.messaging import tasks as tasks_module
-from support.lossy_network import LossyNetwork
-from support.processes import Controller, Engines, wait_until
+from tests.support.lossy_network import LossyNetwork
+from tests.support.processes import Controller, Engines, wait_until
 
 
 class Site(NamedTuple):

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import ipyparallel as ipp
-from support.processes import Controller, Engines, wait_until
+from tests.support.processes import Controller, Engines, wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 import ipyparallel as ipp
+from tests.support.processes import wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 
@@ -50,8 +51,6 @@ class Bench:
         self, target: int, function: Callable[[str], None] = keep_the_interpreter
     ) -> ipp.AsyncResult:
         """Start a task, and return when it has begun."""
-        from support.processes import wait_until  # engines import this module, and not that one
-
         begun = self._folder / f"begun-{time.monotonic_ns()}"
         task = self.client[target].apply_async(function, str(begun))
         wait_until(begun.exists, "the task to begin")
@@ -65,8 +64,6 @@ class Bench:
 
     def replace(self, *targets: int) -> None:
         """Have engines replaced, all at once; return when the old ones are gone."""
-        from support.processes import wait_until
-
         engines = self.client._messenger.engines
         old = {engines.uuid(target) for target in targets}
         for answer in [self.ask(target) for target in targets]:
@@ -138,8 +135,6 @@ def test_all_engines_are_replaced_at_once(new_bench: Callable[..., Bench]) -> No
 
 
 def test_the_new_engine_has_what_the_old_one_had(new_bench: Callable[..., Bench]) -> None:
-    from support.processes import wait_until
-
     args = ["-c", "started = True", "--resources=gpu=1"]
     bench = new_bench(1, config=_args(args))
     assert bench.client[0]["started"] is True
@@ -161,8 +156,6 @@ def _args(args: list[str]) -> Any:
 
 
 def test_one_that_is_stopping_is_not_replaced(new_bench: Callable[..., Bench]) -> None:
-    from support.processes import wait_until
-
     bench = new_bench(2)
     task = bench.begin(0, be_deaf)
     # it does not hear this, and is killed for that a moment later
@@ -176,8 +169,6 @@ def test_one_that_is_stopping_is_not_replaced(new_bench: Callable[..., Bench]) -
 
 
 def test_when_the_agent_died_another_one_is_asked(new_bench: Callable[..., Bench]) -> None:
-    from support.processes import wait_until
-
     bench = new_bench(1)
     (pid,) = bench.pids()
     (agent,) = (child for child in bench.supervisor.children() if child.pid != pid)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import ipyparallel as ipp
-from support.processes import wait_until
+from tests.support.processes import wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 
@@ -27,8 +27,6 @@ def sleep(begun: str) -> None:
 
 def begin(client: ipp.Client, target: int, begun: Path) -> ipp.AsyncResult:
     """A task that does not end by itself, once it has begun."""
-    from support.processes import wait_until  # engines import this module, and not that one
-
     task = client[target].apply_async(sleep, str(begun))
     wait_until(begun.exists, "the task to begin")
     return task

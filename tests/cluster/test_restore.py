@@ -16,8 +16,8 @@ import zmq
 import ipyparallel as ipp
 from ipyparallel.serialize.apply import pack_call
 from ipyparallel.serialize.functions import PickledFunctions
-from support.processes import Controller, Engines, PeerEngine, port_range, wait_until
-from support.raw import Raw
+from tests.support.processes import Controller, Engines, PeerEngine, port_range, wait_until
+from tests.support.raw import Raw
 
 _FAST = ("--HeartMonitor.period=200",)
 

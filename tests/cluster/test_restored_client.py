@@ -12,7 +12,7 @@ from types import FunctionType
 import pytest
 
 import ipyparallel as ipp
-from support.processes import Controller, Engines, port_range, wait_until
+from tests.support.processes import Controller, Engines, port_range, wait_until
 
 
 class Site:

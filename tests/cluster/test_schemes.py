@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ipyparallel as ipp
-from support.processes import Controller, wait_until
+from tests.support.processes import Controller, wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 import ipyparallel as ipp
+from tests.support.processes import wait_until
 
 NewCluster = Callable[..., tuple[ipp.Cluster, ipp.Client]]
 
@@ -53,8 +54,6 @@ class Bench:
 
     def begin(self, function: Callable[..., None], target: int = 0, **kwargs: object) -> object:
         """Start a task, and return when it has begun."""
-        from support.processes import wait_until  # engines import this module, and not that one
-
         begun = self._folder / f"begun-{time.monotonic_ns()}"
         task = self.client[target].apply_async(function, str(begun), **kwargs)
         wait_until(begun.exists, "the task to begin")
@@ -147,8 +146,6 @@ def test_what_cannot_be_a_signal_is_refused(bench: Bench, sig: object) -> None:
 
 
 def test_a_dead_agent_is_replaced(bench: Bench) -> None:
-    from support.processes import wait_until
-
     first = bench.agent()
     assert first is not None
     first.kill()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from benchmarks.soak import Soak, growth, size_of
 
 import ipyparallel as ipp
+from benchmarks.soak import Soak, growth, size_of
 
 #: Tasks at a time. What is kept of these, and of the last ones, is there from the first batches on.
 BATCH = 1_500

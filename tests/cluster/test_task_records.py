@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import ipyparallel as ipp
-from support.processes import wait_until
+from tests.support.processes import wait_until
 
 from .conftest import start
 

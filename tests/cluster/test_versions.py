@@ -14,7 +14,7 @@ import pytest
 import ipyparallel as ipp
 from ipyparallel.error import VersionMismatchWarning
 from ipyparallel.serialize.bytecode import ForeignBytecode
-from support.processes import Controller, Engines
+from tests.support.processes import Controller, Engines
 
 #: An engine that takes itself for one of another Python.
 OTHER = "3.99.1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import ipyparallel as ipp
+from tests.support.processes import wait_until
 
 #: Calls that take `block` and `targets`.
 CALLS = {
@@ -113,8 +114,6 @@ def test_all_means_those_there_are_at_the_time_of_the_call(new_cluster) -> None:
 
 
 def test_a_view_on_an_engine_that_is_gone(new_cluster) -> None:
-    from support.processes import wait_until  # engines import this module, and not that one
-
     _, client = new_cluster(2)
     view = client[:]
     client[1].shutdown(block=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ipyparallel as ipp
-from support.front_end import FrontEnd, Message, caused_by, of_type
+from tests.support.front_end import FrontEnd, Message, caused_by, of_type
 
 MAKE = "import ipywidgets; w = ipywidgets.IntSlider(); display(w)"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support.peer import PeerClient
-from support.processes import Controller, PeerEngine
+from tests.support.peer import PeerClient
+from tests.support.processes import Controller, PeerEngine
 
 
 @dataclass

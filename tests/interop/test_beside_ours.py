@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from interop.conftest import Mixed, make_mixed
 
 import ipyparallel as ipp
-from interop.conftest import Mixed, make_mixed
-from support.peer import PeerError
-from support.processes import Engines, wait_until
+from tests.support.peer import PeerError
+from tests.support.processes import Engines, wait_until
 
 pytestmark = pytest.mark.interop
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from support import pickles
-from support.processes import our_environment, peer_environment
+from tests.support import pickles
+from tests.support.processes import our_environment, peer_environment
 
 pytestmark = pytest.mark.interop
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from interop.conftest import Mixed, make_mixed
-from support.peer import PeerError
-from support.processes import wait_until
+
+from tests.support.peer import PeerError
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.interop
 

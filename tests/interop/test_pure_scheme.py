@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.peer import PeerClient
-from support.processes import Controller, Engines, PeerEngine
+from tests.support.peer import PeerClient
+from tests.support.processes import Controller, Engines, PeerEngine
 
 pytestmark = pytest.mark.interop
 

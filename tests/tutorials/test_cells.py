@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from support.tutorials.cells import (
+from tests.support.tutorials.cells import (
     Cell,
     fenced_blocks,
     loose_blocks,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from support.tutorials.checks import metadata, parts, slept
-from support.tutorials.seen import Expected, Seen, same_as, without_escapes
+from tests.support.tutorials.checks import metadata, parts, slept
+from tests.support.tutorials.seen import Expected, Seen, same_as, without_escapes
 
 RAISED = Seen(text="Traceback\nValueError: no", errors=["ValueError", "Exception"])
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from support.tutorials.cells import Cell
-from support.tutorials.seen import Expected
-from support.tutorials.tutorial import FORMS, Tutorial, play
+from tests.support.tutorials.cells import Cell
+from tests.support.tutorials.seen import Expected
+from tests.support.tutorials.tutorial import FORMS, Tutorial, play
 
 CELLS = [
     Cell("import sys\n\ndef f(x):\n    y = x\n\n    return y\n\nf([1, 2])"),

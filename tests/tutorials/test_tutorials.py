@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from support.tutorials import direct_notebook, direct_page, magics_notebook, remote_notebook
-from support.tutorials.tutorial import Tutorial, play
+from tests.support.tutorials import direct_notebook, direct_page, magics_notebook, remote_notebook
+from tests.support.tutorials.tutorial import Tutorial, play
 
 _FOLDER = Path(
     os.environ.get("IPP_TUTORIALS") or Path(__file__).parents[2].parent / "shared" / "seeds"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 import ipyparallel as ipp
-from support.processes import Controller, Engines, wait_until
-from support.raw import FakeEngine, Raw
+from tests.support.processes import Controller, Engines, wait_until
+from tests.support.raw import FakeEngine, Raw
 
 
 @dataclass

@@ -11,8 +11,8 @@ import ipyparallel as ipp
 from ipyparallel.client.asyncresult import AsyncResult
 from ipyparallel.protocol.session import Message, new_id
 from ipyparallel.transport.sockets import HUB
-from support.processes import wait_until
-from support.raw import FakeEngine
+from tests.support.processes import wait_until
+from tests.support.raw import FakeEngine
 
 
 class FakeAgent:

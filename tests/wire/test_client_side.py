@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import zmq
+from wire.conftest import Bench
 
 import ipyparallel as ipp
 from ipyparallel.protocol.session import new_id
-from support.processes import wait_until
-from support.raw import (
+from tests.support.processes import wait_until
+from tests.support.raw import (
     FORGERIES,
     METADATA,
     PARENT,
@@ -22,7 +23,6 @@ from support.raw import (
     reply_to,
     resign,
 )
-from wire.conftest import Bench
 
 unreadable = pytest.mark.parametrize("frame", UNREADABLE.values(), ids=list(UNREADABLE))
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import zmq
-
-from support.processes import wait_until
-from support.raw import Frames
 from wire.conftest import Bench, Watch
+
+from tests.support.processes import wait_until
+from tests.support.raw import Frames
 
 
 @pytest.fixture

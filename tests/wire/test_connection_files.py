@@ -13,7 +13,7 @@ import pytest
 
 import ipyparallel as ipp
 from ipyparallel.protocol.connection import ClientInfo, EngineInfo, to_dict
-from support.processes import Controller, Engines, wait_until
+from tests.support.processes import Controller, Engines, wait_until
 
 _COMMON: dict[str, Any] = {
     "interface": "tcp://127.0.0.1",

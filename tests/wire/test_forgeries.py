@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import zmq
+from wire.conftest import Bench, Watch
 
 from ipyparallel.serialize.apply import pack_call
 from ipyparallel.serialize.functions import PickledFunctions
 from ipyparallel.transport.sockets import HUB
-from support.raw import FORGERIES, Forgery, Frames
-from wire.conftest import Bench, Watch
+from tests.support.raw import FORGERIES, Forgery, Frames
 
 
 @dataclass

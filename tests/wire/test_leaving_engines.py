@@ -9,8 +9,8 @@ import zmq
 
 from ipyparallel.protocol.messages import ResultRequest
 from ipyparallel.protocol.session import new_id
-from support.processes import wait_until
-from support.raw import FakeEngine, Raw
+from tests.support.processes import wait_until
+from tests.support.raw import FakeEngine, Raw
 
 
 @pytest.fixture

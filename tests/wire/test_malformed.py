@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import zmq
+from wire.conftest import Bench, Watch
+from wire.test_forgeries import call_frames
 
 import ipyparallel as ipp
 from ipyparallel.protocol.session import new_id
 from ipyparallel.transport.sockets import HUB
-from support.processes import wait_until
-from support.raw import (
+from tests.support.processes import wait_until
+from tests.support.raw import (
     CONTENT,
     METADATA,
     PARENT,
@@ -23,8 +25,6 @@ from support.raw import (
     reply_to,
     resign,
 )
-from wire.conftest import Bench, Watch
-from wire.test_forgeries import call_frames
 
 unreadable = pytest.mark.parametrize("frame", UNREADABLE.values(), ids=list(UNREADABLE))
 

@@ -9,8 +9,8 @@ import pytest
 
 import ipyparallel as ipp
 from ipyparallel.transport.sockets import HUB
-from support.processes import Controller, Engines, wait_until
-from support.raw import Raw
+from tests.support.processes import Controller, Engines, wait_until
+from tests.support.raw import Raw
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import ipyparallel as ipp
-from support.processes import Controller, Engines
-from support.raw import Raw
+from tests.support.processes import Controller, Engines
+from tests.support.raw import Raw
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 import zmq
-
-from ipyparallel.client.messaging.engines import EngineEvent
-from support.processes import wait_until
-from support.raw import FakeEngine
 from wire.conftest import Bench, Watch
 from wire.test_agents import FakeAgent, agent
+
+from ipyparallel.client.messaging.engines import EngineEvent
+from tests.support.processes import wait_until
+from tests.support.raw import FakeEngine
 
 __all__ = ["agent"]  # a fixture
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from support.processes import Controller, port_range
-from support.raw import FakeEngine, Raw
+from tests.support.processes import Controller, port_range
+from tests.support.raw import FakeEngine, Raw
 
 
 class Heart:

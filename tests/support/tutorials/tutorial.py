@@ -15,7 +15,7 @@ import pexpect
 import psutil
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 
-from support.processes import Process, our_environment, peer_environment, wait_until
+from tests.support.processes import Process, our_environment, peer_environment, wait_until
 
 from .cells import Cell
 from .notebook import Notebook

@@ -1,6 +1,7 @@
 """How growth is told from swings."""
 
 import pytest
+
 from benchmarks.measure import growth
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from benchmarks.figures import DASK, FIGURES, GROUPS, LOKY, OURS, PUBLISHED, Figure, Target
 from benchmarks.report import as_json, compare, passed, table
 

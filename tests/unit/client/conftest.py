@@ -8,7 +8,7 @@ from ipyparallel.client.messaging import messenger
 from ipyparallel.client.messaging.tasks import MessageFuture
 from ipyparallel.protocol.messages import Header, ReplyMetadata
 from ipyparallel.protocol.session import Session, parse_date
-from support.messenger import Bench, Wire
+from tests.support.messenger import Bench, Wire
 
 #: When all tasks here are submitted.
 SUBMITTED = "2026-01-01T00:00:00.000000Z"

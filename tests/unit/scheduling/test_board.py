@@ -8,7 +8,7 @@ import pytest
 from ipyparallel.scheduling.board import REPLACEMENT, Board
 from ipyparallel.scheduling.policies import LeastLoad
 from ipyparallel.scheduling.state import Engine, Job, Owner
-from support.machine_driver import terms
+from tests.support.machine_driver import terms
 
 GPU = {"gpu": 1}
 

@@ -13,7 +13,7 @@ from ipyparallel.scheduling.dependencies import Dependency
 from ipyparallel.scheduling.machine import TaskMachine
 from ipyparallel.scheduling.policies import POLICIES
 from ipyparallel.scheduling.state import Job
-from support.machine_driver import SHORT, terms
+from tests.support.machine_driver import SHORT, terms
 
 
 def calls(act):

@@ -9,7 +9,7 @@ from ipyparallel.scheduling.dependencies import Dependency
 from ipyparallel.scheduling.graph import Graph, Unmeetable
 from ipyparallel.scheduling.outcomes import Outcome, Outcomes
 from ipyparallel.scheduling.state import Job
-from support.machine_driver import terms
+from tests.support.machine_driver import terms
 
 
 class Bench:

@@ -9,7 +9,7 @@ import pytest
 
 from ipyparallel.scheduling.lines import Line
 from ipyparallel.scheduling.state import Engine, Job, Owner, Phase
-from support.machine_driver import terms
+from tests.support.machine_driver import terms
 
 NONE = frozenset()
 

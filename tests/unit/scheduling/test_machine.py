@@ -10,7 +10,7 @@ from ipyparallel.scheduling.machine import LONG, TaskMachine
 from ipyparallel.scheduling.policies import LeastLoad
 from ipyparallel.scheduling.state import Job
 from ipyparallel.scheduling.terms import Terms
-from support.machine_driver import SHORT, Driver
+from tests.support.machine_driver import SHORT, Driver
 
 
 @pytest.mark.parametrize("hwm", [-1, 1.5, "many", None])

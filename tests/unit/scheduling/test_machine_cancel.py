@@ -4,7 +4,7 @@ import pytest
 
 from ipyparallel.scheduling.commands import Cancel
 from ipyparallel.scheduling.machine import Verdict
-from support.machine_driver import Driver
+from tests.support.machine_driver import Driver
 
 
 def test_tasks_that_wait_are_aborted_at_once():

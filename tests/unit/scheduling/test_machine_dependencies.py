@@ -7,7 +7,7 @@ import pytest
 
 from ipyparallel.error import ImpossibleDependency, InvalidDependency
 from ipyparallel.scheduling.dependencies import Dependency
-from support.machine_driver import Driver
+from tests.support.machine_driver import Driver
 
 # ---- after
 

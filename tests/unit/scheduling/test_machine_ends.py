@@ -5,7 +5,7 @@ import pytest
 from ipyparallel.error import DependencyTimeout, EngineError, ImpossibleDependency, TaskTimeout
 from ipyparallel.scheduling.board import REPLACEMENT
 from ipyparallel.scheduling.machine import GRACE, LONG, Verdict
-from support.machine_driver import SHORT, Driver
+from tests.support.machine_driver import SHORT, Driver
 
 # ---- retries
 

@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from support.machine_driver import Driver
+from tests.support.machine_driver import Driver
 
 
 def order(driver, uuid="a"):

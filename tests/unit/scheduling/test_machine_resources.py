@@ -2,7 +2,7 @@
 
 from ipyparallel.scheduling.board import REPLACEMENT
 from ipyparallel.scheduling.machine import GRACE
-from support.machine_driver import Driver
+from tests.support.machine_driver import Driver
 
 ONE, TWO = {"gpu": 1}, {"gpu": 2}
 

@@ -23,7 +23,7 @@ from ipyparallel.scheduling.board import REPLACEMENT
 from ipyparallel.scheduling.dependencies import Dependency
 from ipyparallel.scheduling.machine import GRACE, Verdict
 from ipyparallel.scheduling.terms import Terms
-from support.machine_model import Model
+from tests.support.machine_model import Model
 
 #: What an engine may say a task took; negative: it does not say.
 SECONDS = st.sampled_from([0.0001, 0.0, 0.0001, 0.0003, 0.0008, 0.0001, 3.0, 0.005, -1.0])

@@ -5,7 +5,7 @@ import pytest
 from ipyparallel.error import EngineError
 from ipyparallel.scheduling.machine import GRACE, Verdict
 from ipyparallel.scheduling.state import Job, adopt
-from support.machine_driver import Driver, terms
+from tests.support.machine_driver import Driver, terms
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import zmq
 
 from ipyparallel.client.messaging.line import Line
 from ipyparallel.transport.sockets import receive, send_if_there
-from support.processes import wait_until
+from tests.support.processes import wait_until
 
 Socket = zmq.Socket[bytes]
 

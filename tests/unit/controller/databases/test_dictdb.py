@@ -6,7 +6,7 @@ import pytest
 
 from ipyparallel.controller.databases.base import CulledRecord, UnknownRecord
 from ipyparallel.controller.databases.dictdb import DictDB
-from support.records import Lazy
+from tests.support.records import Lazy
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 
 from ipyparallel.controller.databases.base import FIELDS, UnknownRecord, empty_record
 from ipyparallel.controller.databases.matching import InvalidQuery
-from support.records import Lazy
+from tests.support.records import Lazy
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 
 from ipyparallel.controller.databases import writer as writing
 from ipyparallel.controller.databases.writer import BatchWriter
-from support.records import Lazy
+from tests.support.records import Lazy
 
 LOG = logging.getLogger("test-writer")
 

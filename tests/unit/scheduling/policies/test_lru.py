@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipyparallel.scheduling.policies import LRU
-from support.scheduling import STEPS, engine, give, play
+from tests.support.scheduling import STEPS, engine, give, play
 
 
 class Reference:

@@ -3,7 +3,7 @@
 import pytest
 
 from ipyparallel.scheduling.policies import PlainRandom
-from support.scheduling import chosen, engine, fixed
+from tests.support.scheduling import chosen, engine, fixed
 
 
 def test_each_that_is_not_full_has_the_same_share():

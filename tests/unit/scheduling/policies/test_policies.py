@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ipyparallel.scheduling.policies import POLICIES, LeastLoad
 from ipyparallel.scheduling.state import Engine
-from support.scheduling import STEPS, engine, give, play
+from tests.support.scheduling import STEPS, engine, give, play
 
 every = pytest.mark.parametrize("scheme", sorted(POLICIES))
 

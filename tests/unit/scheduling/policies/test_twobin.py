@@ -3,7 +3,7 @@
 import pytest
 
 from ipyparallel.scheduling.policies import TwoBin
-from support.scheduling import chosen, engine, fixed, give
+from tests.support.scheduling import chosen, engine, fixed, give
 
 
 def use(policy, one, number=0):

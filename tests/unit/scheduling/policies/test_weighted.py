@@ -3,7 +3,7 @@
 import pytest
 
 from ipyparallel.scheduling.policies import Weighted
-from support.scheduling import chosen, engine, fixed, give
+from tests.support.scheduling import chosen, engine, fixed, give
 
 
 @pytest.mark.parametrize("among", [False, True])
