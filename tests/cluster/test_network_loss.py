@@ -47,9 +47,9 @@ def new_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
             *options,
         )
         parts.append(controller.end)
-        network = Network(controller.engine_file, tmp_path)
+        network = Network(controller.engine_file)
         parts.append(network.close)
-        engines = Engines(tmp_path / "", network.engine_file, "-n", str(n))
+        engines = Engines(tmp_path / "", network.file, "-n", str(n))
         parts.append(engines.end)
         client = ipp.Client(str(controller.client_file))
         parts.append(client.close)
@@ -96,7 +96,7 @@ def steps(tmp_path: Path) -> Steps:
     return Steps(tmp_path / "begun", tmp_path / "go", tmp_path / "log")
 
 
-@pytest.mark.parametrize("how", ["freeze", "cut", "cut quietly"])
+@pytest.mark.parametrize("how", ["freeze", "cut", "swallow"])
 def test_an_engine_comes_back_with_what_it_runs(new_site, steps: Steps, how: str) -> None:
     """As if nothing had happened: id, namespace, running task; and what was asked meanwhile."""
     site = new_site()
@@ -107,13 +107,15 @@ def test_an_engine_comes_back_with_what_it_runs(new_site, steps: Steps, how: str
     wait_until(steps.begun.exists)
     if how == "freeze":
         network.freeze()
+    elif how == "cut":
+        network.cut()
     else:
-        network.cut(quietly=how == "cut quietly")
+        network.swallow()
     site.wait_for_log("Engine 0 is away")
     steps.go.touch()
     asked = rc[0].apply_async(os.getpid)
     balanced = rc.load_balanced_view().apply_async(os.getpid)
-    network.restore()
+    network.mend()
     assert running.get(30) == "done"
     assert asked.get(30) == pid
     assert balanced.get(30) == pid
@@ -130,12 +132,12 @@ def test_a_reply_that_was_lost_is_sent_again(new_site, steps: Steps, balanced: b
     view = rc.load_balanced_view() if balanced else rc[0]
     asked = view.apply_async(task(**vars(steps)))
     wait_until(steps.begun.exists)
-    network.cut(quietly=True)
+    network.swallow()
     steps.go.touch()
     wait_until(steps.log.exists)
     # the reply is in the connection when it breaks
     site.wait_for_log("Engine 0 is away")
-    network.restore()
+    network.mend()
     assert asked.get(30) == "done"
     assert steps.log.read_text() == "x"
     wait_until(lambda: site.pending() == 0)
@@ -146,13 +148,13 @@ def test_requests_that_were_lost(new_site) -> None:
     site = new_site()
     rc, network = site.client, site.network
     assert rc[0].apply_async(os.getpid).get(20)
-    network.cut(quietly=True)
+    network.swallow()
     # into the connection, before anybody sees that it is cut
     direct = rc[0].apply_async(os.getpid)
     balanced = rc.load_balanced_view().apply_async(os.getpid)
     wait_until(lambda: rc.queue_status()[0] == {"queue": 1, "completed": 1, "tasks": 1})
     site.wait_for_log("Engine 0 is away")
-    network.restore()
+    network.mend()
     assert balanced.get(30)
     with pytest.raises(ipp.EngineError, match="broke while the request was on its way"):
         direct.get(30)
@@ -165,11 +167,11 @@ def test_a_large_result_that_was_lost_is_told(new_site, steps: Steps) -> None:
     rc, network = site.client, site.network
     lost = rc.load_balanced_view().apply_async(task(**vars(steps), result=bytes(10_000_000)))
     wait_until(steps.begun.exists)
-    network.cut(quietly=True)
+    network.swallow()
     steps.go.touch()
     # it has been sent when the engine does the next thing
     site.wait_for_log("Engine 0 is away")
-    network.restore()
+    network.mend()
     # unless it was still in the engine, whole
     error = lost.exception(30)
     assert error is None or "the result was lost" in str(error)
@@ -184,7 +186,7 @@ def test_an_engine_that_is_away_gets_nothing_new(new_site) -> None:
     site.wait_for_log("Engine 0 is away")
     view = rc.load_balanced_view()
     assert {view.apply_async(os.getpid).get(20) for _ in range(20)} == {pids[1]}
-    network.restore()
+    network.mend()
     site.wait_for_log("Engine 0 is heard again")
     wait_until(lambda: view.apply_async(os.getpid).get(20) == pids[0])
 
@@ -200,7 +202,7 @@ def test_an_engine_that_was_given_up_comes_back(new_site, steps: Steps, scheme: 
     with pytest.raises(ipp.EngineError, match="its heart stopped beating"):
         running.get(30)
     assert rc.ids == []
-    network.restore()
+    network.mend()
     rc.wait_for_engines(1, timeout=30)
     assert rc.ids == [0]
     steps.go.touch()
@@ -240,9 +242,9 @@ def test_its_id_may_have_been_given_away(new_site) -> None:
     other = Engines(site.engines.log.parent, site.controller.engine_file, "--IPEngine.id=0")
     try:
         wait_until(lambda: rc.ids == [0, 1])
-        site.network.restore()
+        site.network.mend()
         wait_until(lambda: rc.ids == [0, 1, 2], "the engine", more=lambda: site.log)
-        assert "Engine 0 is back, and is engine 2 now" in site.engines.text
+        site.engines.wait_for("Engine 0 is back, and is engine 2 now")
         rc[2].execute("1/0", block=False).exception(20)
         assert rc[2].apply_async(lambda: 1 / 0).exception(20).engine_info["engine_id"] == 2
     finally:
@@ -253,12 +255,12 @@ def test_deaths_that_happened_meanwhile_are_told(new_site) -> None:
     site = new_site(n=2)
     rc = site.client
     pids = rc[:].apply_async(os.getpid).get_dict(timeout=20)
-    site.network.cut(quietly=True)
+    site.network.swallow()
     asked = rc[0].apply_async(pow, 2, 3)
     os.kill(pids[0], signal.SIGKILL)
     # it was told into a connection that is cut
     site.wait_for_log("is away", 2)
-    site.network.restore()
+    site.network.mend()
     with pytest.raises(ipp.EngineError, match="killed by SIGKILL"):
         asked.get(30)
     assert rc.ids == [1]

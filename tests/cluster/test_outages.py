@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -16,7 +14,8 @@ import pytest
 
 import ipyparallel as ipp
 from ipyparallel.client.messaging import tasks as tasks_module
-from tests.support.lossy_network import LossyNetwork
+from tests.support.interrupts import ctrl_c_while_waiting
+from tests.support.network import Network
 from tests.support.processes import Controller, Engines, wait_until
 
 
@@ -61,15 +60,15 @@ on_each = pytest.mark.parametrize("controller", ["plain", "patient"], indirect=T
 
 
 @pytest.fixture
-def network(controller: Controller) -> Iterator[LossyNetwork]:
-    network = LossyNetwork(controller.info())
+def network(controller: Controller) -> Iterator[Network]:
+    network = Network(controller.client_file)
     yield network
     network.close()
 
 
 @pytest.fixture
-def client(network: LossyNetwork) -> Iterator[ipp.Client]:
-    with ipp.Client(network.info) as client:
+def client(network: Network) -> Iterator[ipp.Client]:
+    with ipp.Client(str(network.file)) as client:
         client.wait_for_engines(2, timeout=20)
         yield client
 
@@ -116,7 +115,7 @@ def nothing_ran(controller: Controller) -> None:
 
 @on_each
 def test_what_runs_while_the_connection_is_broken_arrives(
-    client: ipp.Client, network: LossyNetwork, tmp_path: Path
+    client: ipp.Client, network: Network, tmp_path: Path
 ) -> None:
     begun, end = str(tmp_path / "begun"), str(tmp_path / "end")
     direct = client[0].apply_async(run, "direct", begun + "0", end)
@@ -136,7 +135,7 @@ def test_what_runs_while_the_connection_is_broken_arrives(
 
 @on_each
 def test_results_that_were_lost_on_their_way_are_asked_for(
-    client: ipp.Client, network: LossyNetwork, controller: Controller, tmp_path: Path
+    client: ipp.Client, network: Network, controller: Controller, tmp_path: Path
 ) -> None:
     begun, end = str(tmp_path / "begun"), str(tmp_path / "end")
     with ipp.Client(str(controller.client_file)) as other:
@@ -165,7 +164,7 @@ def test_results_that_were_lost_on_their_way_are_asked_for(
 
 
 def test_what_is_submitted_while_the_connection_is_broken_is_kept_in_its_order(
-    client: ipp.Client, network: LossyNetwork
+    client: ipp.Client, network: Network
 ) -> None:
     view = client[0]
     network.cut()
@@ -188,7 +187,7 @@ def test_what_is_submitted_while_the_connection_is_broken_is_kept_in_its_order(
 
 
 def test_requests_that_were_lost_are_sent_again_before_later_ones(
-    client: ipp.Client, network: LossyNetwork
+    client: ipp.Client, network: Network
 ) -> None:
     data = bytearray(b"x" * 200_000)  # large enough not to be copied
     network.swallow()
@@ -206,7 +205,7 @@ def test_requests_that_were_lost_are_sent_again_before_later_ones(
 
 
 @on_each
-def test_what_waits_to_be_sent_is_tracked(client: ipp.Client, network: LossyNetwork) -> None:
+def test_what_waits_to_be_sent_is_tracked(client: ipp.Client, network: Network) -> None:
     view = client[0]
     view.track = True
     network.cut()
@@ -221,7 +220,7 @@ def test_what_waits_to_be_sent_is_tracked(client: ipp.Client, network: LossyNetw
 
 @on_plain
 def test_requests_that_were_lost_and_not_kept_fail_and_say_why(
-    client: ipp.Client, network: LossyNetwork
+    client: ipp.Client, network: Network
 ) -> None:
     network.swallow()
     tasks = [client[0].apply_async(abs, 1), client.load_balanced_view().apply_async(abs, 1)]
@@ -237,7 +236,7 @@ def test_requests_that_were_lost_and_not_kept_fail_and_say_why(
 
 
 def test_what_is_too_large_to_be_kept_fails_and_says_so(
-    client: ipp.Client, network: LossyNetwork, monkeypatch: pytest.MonkeyPatch
+    client: ipp.Client, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks_module, "KEPT_LIMIT", 10_000)
     network.swallow()
@@ -250,9 +249,7 @@ def test_what_is_too_large_to_be_kept_fails_and_says_so(
     assert small.get(20) == 1
 
 
-def test_the_connection_may_break_again_at_any_time(
-    client: ipp.Client, network: LossyNetwork
-) -> None:
+def test_the_connection_may_break_again_at_any_time(client: ipp.Client, network: Network) -> None:
     view = client.load_balanced_view()
     tasks = []
     for n in range(15):
@@ -272,7 +269,7 @@ def test_the_connection_may_break_again_at_any_time(
 
 
 def test_engines_that_leave_or_come_during_an_outage_are_seen(
-    client: ipp.Client, network: LossyNetwork, controller: Controller, tmp_path: Path
+    client: ipp.Client, network: Network, controller: Controller, tmp_path: Path
 ) -> None:
     extra = Engines(tmp_path, controller.engine_file)
     try:
@@ -320,7 +317,7 @@ def test_a_controller_that_does_not_come_back_is_given_up(
 
 
 def test_a_client_can_be_closed_while_the_controller_is_away(
-    client: ipp.Client, network: LossyNetwork
+    client: ipp.Client, network: Network
 ) -> None:
     network.cut()
     wait_until_noticed(client)
@@ -330,23 +327,18 @@ def test_a_client_can_be_closed_while_the_controller_is_away(
         held.get(5)
 
 
-def test_waiting_for_a_controller_can_be_interrupted(
-    client: ipp.Client, network: LossyNetwork
-) -> None:
+def test_waiting_for_a_controller_can_be_interrupted(client: ipp.Client, network: Network) -> None:
     network.cut()
     wait_until_noticed(client)
     held = client[0].apply_async(abs, -1)
-    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+    with ctrl_c_while_waiting(), pytest.raises(KeyboardInterrupt):
         held.get(20)
-    timer.join()
     network.mend()
     assert held.get(20) == 1
 
 
 def test_another_clients_task_is_waited_for_across_an_outage(
-    client: ipp.Client, network: LossyNetwork, controller: Controller, tmp_path: Path
+    client: ipp.Client, network: Network, controller: Controller, tmp_path: Path
 ) -> None:
     begun, end = str(tmp_path / "begun"), str(tmp_path / "end")
     with ipp.Client(str(controller.client_file)) as other:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from interop.conftest import Mixed, make_mixed
 
 import ipyparallel as ipp
+from tests.interop.conftest import Mixed, make_mixed
 from tests.support.peer import PeerError
 from tests.support.processes import Engines, wait_until
 

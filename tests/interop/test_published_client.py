@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from interop.conftest import Mixed, make_mixed
 
+from tests.interop.conftest import Mixed, make_mixed
 from tests.support.peer import PeerError
 from tests.support.processes import wait_until
 

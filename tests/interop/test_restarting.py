@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from interop.conftest import Mixed, make_mixed
 
 import ipyparallel as ipp
+from tests.interop.conftest import Mixed, make_mixed
 
 pytestmark = pytest.mark.interop
 

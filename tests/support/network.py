@@ -1,150 +1,184 @@
-"""A network between a controller and its engines that can be cut, and comes back."""
+"""A network between a controller on this host and its peers, which can be as bad as real ones.
+
+It listens on another loopback address, at the controller's own port numbers: a connection file
+leads through it when its interface is changed, and nothing else.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
+_CHUNK = 1 << 16
 
-from ipyparallel.protocol.connection import EngineInfo, read_info, write_info
+#: Keys of connection files that are ports, or lists of ports.
+_CHANNELS = (
+    "registration",
+    "control",
+    "mux",
+    "task",
+    "iopub",
+    "hb_ping",
+    "hb_pong",
+    "notification",
+    "broadcast",
+)
 
-#: What of an engine's file are ports that it connects to.
-_PORTS = ("registration", "control", "mux", "task", "iopub", "hb_ping", "hb_pong")
 
+class End(NamedTuple):
+    """One end of a connection."""
 
-class Link:
-    """One connection: two streams, and what passes between them."""
-
-    def __init__(self, network: Network, inner: Any, outer: Any) -> None:
-        self._network = network
-        self._writers = (inner[1], outer[1])
-        self._tasks = [
-            asyncio.ensure_future(self._pump(inner[0], outer[1])),
-            asyncio.ensure_future(self._pump(outer[0], inner[1])),
-        ]
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(1 << 16):
-                await self._network.open.wait()
-                if self._network.lossy:
-                    break
-                writer.write(data)
-                await writer.drain()
-        self.abort()
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
 
     def abort(self) -> None:
-        """Break it; what is in it is lost."""
-        for writer in self._writers:
-            writer.transport.abort()
-        self._network.links.discard(self)
-
-    def end(self) -> None:
-        self.abort()
-        for task in self._tasks:
-            task.cancel()
+        """Break it; nothing that is in it arrives."""
+        self.writer.transport.abort()
 
 
 class Network:
-    """Passes on what engines send to a controller, and back.
+    """Passes connections on to a controller, and what is said on them, until it is told otherwise.
 
     Parameters
     ----------
-    engine_file : Path
-        The controller's file for engines.
-    folder : Path
-        Gets the file that leads engines through this network.
+    file : Path
+        A connection file of a controller that listens on 127.0.0.1.
+    address : str
+        Another loopback address, which no other network of this controller uses.
+
+    Attributes
+    ----------
+    file : Path
+        The connection file that leads through this network.
     """
 
-    def __init__(self, engine_file: Path, folder: Path) -> None:
-        self._info = read_info(engine_file, EngineInfo)
-        self.links: set[Link] = set()
-        #: Whether connections that are cut are lost, and not only held up.
-        self.lossy = False
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=asyncio.run, args=(self._run(),), daemon=True)
+    def __init__(self, file: Path, address: str = "127.0.0.2") -> None:
+        info = json.loads(file.read_text())
+        self._links: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=f"network {address}", daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
-        folder.mkdir(exist_ok=True)
-        self.engine_file = folder / "through-network.json"
-        write_info(self.engine_file, msgspec.structs.replace(self._info, **self._ports))
+        self._do(self._listen(address, list(_ports(info))))
+        self.file = file.with_name(f"{file.stem}-{address}.json")
+        self.file.write_text(json.dumps({**info, "interface": f"tcp://{address}"}))
 
-    def _call(self, what: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
+    # ---- troubles; each has begun when it returns
 
-    async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._closed = asyncio.Event()
-        self.open = asyncio.Event()
-        self.open.set()
-        self._ports = {}
-        servers = []
-        for name in _PORTS:
-            server = await asyncio.start_server(
-                self._accept(getattr(self._info, name)), "127.0.0.1"
-            )
-            servers.append(server)
-            self._ports[name] = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._closed.wait()
-        for server in servers:
-            server.close()
-        await self._break()
+    def freeze(self) -> None:
+        """From now on all is held up; nothing is lost."""
+        self._do(self._set(flows=False))
 
-    def _accept(self, port: int) -> Callable[..., Coroutine[Any, Any, None]]:
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            if self.lossy and not self.open.is_set():
-                writer.transport.abort()
-                return
-            await self.open.wait()
-            try:
-                outer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                writer.transport.abort()
-                return
-            self.links.add(Link(self, (reader, writer), outer))
+    def swallow(self) -> None:
+        """From now on nothing arrives, and nobody notices, until the network is mended."""
+        self._do(self._set(swallows=True))
+
+    def cut(self) -> None:
+        """Break all connections; new ones break at once."""
+        self._do(self._cut())
+
+    def drop(self) -> None:
+        """Break all connections; new ones may be made."""
+        self._do(self._drop())
+
+    def mend(self) -> None:
+        """All passes again; connections break of which something was swallowed."""
+        if self._swallows:
+            self.drop()
+        self._do(self._set())
+
+    def close(self) -> None:
+        """End it."""
+        self._do(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    # ---- in its own thread
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._swallows = self._is_cut = False
+        self._loop.run_forever()
+
+    def _do(self, what: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
+
+    async def _set(
+        self, *, flows: bool = True, swallows: bool = False, is_cut: bool = False
+    ) -> None:
+        self._swallows, self._is_cut = swallows, is_cut
+        (self._flows.set if flows else self._flows.clear)()
+
+    async def _listen(self, address: str, ports: list[int]) -> None:
+        self._servers = [
+            await asyncio.start_server(self._accept(port), address, port) for port in ports
+        ]
+
+    def _accept(self, port: int) -> Callable[..., None]:
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            near = End(reader, writer)
+            link = self._loop.create_task(self._link(near, port))
+            self._links.add(link)
+            # not by the task itself, which may be cancelled before it has begun
+            link.add_done_callback(lambda _: near.abort())
+            link.add_done_callback(self._links.discard)
 
         return accept
 
-    def freeze(self) -> None:
-        """Nothing passes; it will when the network is back."""
-        self._call(self._set(False, False))
+    async def _link(self, near: End, port: int) -> None:
+        """Pass on what comes from either end, until both are closed, or one of them breaks."""
+        await self._flows.wait()
+        if self._is_cut:
+            return
+        try:
+            far = End(*await asyncio.open_connection("127.0.0.1", port))
+        except OSError:
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pump(near, far))
+                group.create_task(self._pump(far, near))
+        except* OSError:
+            pass
+        finally:
+            far.abort()
 
-    def cut(self, quietly: bool = False) -> None:
-        """Connections break, with what is in them, and there are no new ones.
+    async def _pump(self, source: End, to: End) -> None:
+        while data := await source.reader.read(_CHUNK):
+            await self._flows.wait()
+            if not (self._swallows or self._is_cut):
+                to.writer.write(data)
+                await to.writer.drain()
+        if not self._swallows:
+            to.writer.write_eof()
 
-        Parameters
-        ----------
-        quietly : bool
-            Whether this shows only when the network is back: until then, nothing passes.
-        """
-        self._call(self._set(False, True))
-        if not quietly:
-            self._call(self._break())
+    async def _cut(self) -> None:
+        await self._set(is_cut=True)
+        await self._drop()
 
-    def restore(self) -> None:
-        """The network is back."""
-        if self.lossy:
-            self._call(self._break())
-        self._call(self._set(True, False))
+    async def _drop(self) -> None:
+        links = list(self._links)
+        for link in links:
+            link.cancel()
+        await asyncio.gather(*links, return_exceptions=True)
 
-    async def _set(self, is_open: bool, lossy: bool) -> None:
-        self.lossy = lossy
-        if is_open:
-            self.open.set()
-        else:
-            self.open.clear()
+    async def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+        # connections that are being accepted, too
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _break(self) -> None:
-        for link in list(self.links):
-            link.end()
 
-    def close(self) -> None:
-        """Break everything, for good."""
-        self._loop.call_soon_threadsafe(self._closed.set)
-        self._thread.join()
+def _ports(info: dict[str, Any]) -> Iterator[int]:
+    for channel in _CHANNELS:
+        value = info.get(channel, [])
+        yield from value if isinstance(value, list) else [value]

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import zmq
-from wire.conftest import Bench, Watch
 
 import ipyparallel as ipp
 from ipyparallel.protocol.session import Message, new_id
 from ipyparallel.transport.sockets import HUB
 from tests.support.processes import wait_until
 from tests.support.raw import CONTENT, UNREADABLE, FakeEngine, Frames, reply_to, resign
+from tests.wire.conftest import Bench, Watch
 
 unreadable = pytest.mark.parametrize("frame", UNREADABLE.values(), ids=list(UNREADABLE))
 

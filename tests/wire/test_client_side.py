@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import zmq
-from wire.conftest import Bench
 
 import ipyparallel as ipp
 from ipyparallel.protocol.session import new_id
@@ -23,6 +22,7 @@ from tests.support.raw import (
     reply_to,
     resign,
 )
+from tests.wire.conftest import Bench
 
 unreadable = pytest.mark.parametrize("frame", UNREADABLE.values(), ids=list(UNREADABLE))
 

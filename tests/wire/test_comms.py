@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import zmq
-from wire.conftest import Bench, Watch
 
 from tests.support.processes import wait_until
 from tests.support.raw import Frames
+from tests.wire.conftest import Bench, Watch
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import zmq
-from wire.conftest import Bench, Watch
 
 from ipyparallel.serialize.apply import pack_call
 from ipyparallel.serialize.functions import PickledFunctions
 from ipyparallel.transport.sockets import HUB
 from tests.support.raw import FORGERIES, Forgery, Frames
+from tests.wire.conftest import Bench, Watch
 
 
 @dataclass

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 import zmq
-from wire.conftest import Bench, Watch
-from wire.test_forgeries import call_frames
 
 import ipyparallel as ipp
 from ipyparallel.protocol.session import new_id
@@ -25,6 +23,8 @@ from tests.support.raw import (
     reply_to,
     resign,
 )
+from tests.wire.conftest import Bench, Watch
+from tests.wire.test_forgeries import call_frames
 
 unreadable = pytest.mark.parametrize("frame", UNREADABLE.values(), ids=list(UNREADABLE))
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 import zmq
-from wire.conftest import Bench, Watch
-from wire.test_agents import FakeAgent, agent
 
 from ipyparallel.client.messaging.engines import EngineEvent
 from tests.support.processes import wait_until
 from tests.support.raw import FakeEngine
+from tests.wire.conftest import Bench, Watch
+from tests.wire.test_agents import FakeAgent, agent
 
 __all__ = ["agent"]  # a fixture
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import psutil
 
+from ..network import Network
 from ..processes import Controller, Engines, Process, our_environment, port_range, wait_until
 from . import load
-from .links import Link
 from .troubles import Trouble
 
 #: Engines on each host.
@@ -121,7 +121,7 @@ class Site:
         self.log: list[str] = []
         self._seed = seed
         self._began = time.monotonic()
-        self._links: list[Link] = []
+        self._links: list[Network] = []
         self.hosts: list[Host] = []
         self.clients: list[LoadClient] = []
         self._started = 0
@@ -131,7 +131,7 @@ class Site:
         self.controller = Controller(folder, *self._options)
         try:
             for file in (self.controller.engine_file, self.controller.client_file):
-                self._links.append(Link(file, f"127.0.0.{2 + len(self._links)}"))
+                self._links.append(Network(file, f"127.0.0.{2 + len(self._links)}"))
             self.engines_link, self.clients_link = self._links
             for _ in range(ENGINES // PER_HOST):
                 self._start_host()
@@ -277,7 +277,7 @@ class Site:
         else:
             self.note(f"{what} freezes for {trouble.lasts:.1f} s")
             link.freeze()
-            self._undo_after(trouble, f"{what}'s freeze", link.thaw)
+            self._undo_after(trouble, f"{what}'s freeze", link.mend)
 
     def _undo_after(self, trouble: Trouble, what: str, undo: Callable[[], None]) -> None:
         self._later.append((trouble.at + trouble.lasts, what, undo))

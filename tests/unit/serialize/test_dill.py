@@ -7,10 +7,10 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
-from unit.serialize import test_pickler as usual
 
 from ipyparallel.serialize import use_cloudpickle, use_dill, use_pickle
 from ipyparallel.serialize.pickler import deserialize, serialize
+from tests.unit.serialize import test_pickler as usual
 
 
 @pytest.fixture(autouse=True)
