@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from ..scheduling.machine import TaskMachine
 from ..scheduling.policies import POLICIES
 from ..transport.addresses import SocketFolder
 from .broadcast import BroadcastRefusal
+from .channel_server import Means, RequestEnds
 from .channels import Channels, Context, open_channels
 from .databases.dictdb import DictDB
 from .databases.find import find_database_class
@@ -273,20 +273,14 @@ class IPController(BaseParallelApplication):
             log=self.log,
             restorable=restorable,
         )
-        scheduler = self._scheduler(channels, Session(key.encode()), records.journal, failed)
+
+        def means(ends: RequestEnds, journal: Journal) -> Means:
+            return Means(Session(key.encode()), ends, journal, self.log, failed)
+
+        scheduler = self._scheduler(means(channels.task, records.journal))
         relays = [
-            RequestRelay(
-                name,
-                Session(key.encode()),
-                **ends._asdict(),
-                journal=journal,
-                log=self.log,
-                on_failure=failed,
-            )
-            for name, ends, journal in (
-                ("mux", channels.mux, records.journal),
-                ("control", channels.control, NoJournal()),
-            )
+            RequestRelay("mux", means(channels.mux, records.journal)),
+            RequestRelay("control", means(channels.control, NoJournal())),
         ]
         broadcast = BroadcastRefusal(
             Session(key.encode()),
@@ -342,24 +336,12 @@ class IPController(BaseParallelApplication):
             output_limit=settings.output_limit,
         )
 
-    def _scheduler(
-        self,
-        channels: Channels,
-        session: Session,
-        journal: Journal,
-        failed: Callable[[], object],
-    ) -> SchedulerLoop | PureScheduler:
+    def _scheduler(self, means: Means) -> SchedulerLoop | PureScheduler:
         settings = TaskScheduler(parent=self)
-        ends: dict[str, Any] = {
-            **channels.task._asdict(),
-            "journal": journal,
-            "log": self.log,
-            "on_failure": failed,
-        }
         if settings.scheme_name == PURE:
-            return PureScheduler(session, **ends)
+            return PureScheduler(means)
         machine = TaskMachine(POLICIES[settings.scheme_name](), settings.hwm)
-        return SchedulerLoop(machine, session, **ends)
+        return SchedulerLoop(machine, means)
 
     def _stop_on_signals(self, stopped: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()

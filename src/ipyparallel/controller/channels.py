@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import zmq
 
 from ..transport.sockets import CONTROL_OUT, HUB, MUX_OUT, TASK_OUT, bound_silence, new_socket
+from .channel_server import RequestEnds
 from .hub import HubSockets
 from .resubmission import RESUBMITTER
 
@@ -79,17 +80,6 @@ class Binder:
         if not port:
             port = int(socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
         return socket, port
-
-
-class RequestEnds(NamedTuple):
-    """The sockets of who passes requests on: two ROUTERs, and one to the hub.
-
-    Of the tasks that take turns, the socket on the engines' side is a DEALER.
-    """
-
-    clients: Socket
-    engines: Socket
-    hub: Socket
 
 
 @dataclass

@@ -20,6 +20,7 @@ from ..protocol.messages import EngineNotice
 from ..protocol.resources import format_resources
 from ..protocol.session import Message, Session, new_id
 from ..transport.channel import Channel
+from ..transport.sockets import require_peers
 from . import link, queries
 from .dask import DaskScheduler
 from .errands import Errands
@@ -141,9 +142,7 @@ class Hub:
         self._reach.look()
 
     def _open(self, s: HubSockets) -> None:
-        for socket in s.queries:
-            # an answer to somebody who is gone is an error, not lost
-            socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        require_peers(*s.queries)
         self._queries = [
             Channel(socket, partial(self._on_query, number))
             for number, socket in enumerate(s.queries)

@@ -11,20 +11,17 @@ there are, or in which order they came. Without any, they wait.
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import zmq
 from zmq.devices import monitored_queue
 
 from ..protocol.messages import UNREADABLE, decode_reply_metadata
-from ..protocol.session import Session
 from ..transport.sockets import HUB, new_socket
 from . import link
-from .journal import Journal, NoJournal
-from .serving import ServingThread
+from .channel_server import ChannelServer, Means
+from .journal import NoJournal
 
 #: Where the scheduler itself is a client, so that engines can report to it.
 _REPORTS = "inproc://task-reports"
@@ -34,70 +31,33 @@ _COPIES = "inproc://task-copies"
 _IN, _OUT = b"in", b"out"
 
 
-class PureScheduler:
-    """Passes tasks to engines in turn, and replies back; speaks to the hub for who does that.
+class PureScheduler(ChannelServer):
+    """Passes tasks to engines in turn, and replies back; speaks to the hub for who does that."""
 
-    Parameters
-    ----------
-    session : Session
-        For this scheduler's use only.
-    clients : zmq.Socket
-        A bound ROUTER.
-    engines : zmq.Socket
-        A bound DEALER.
-    hub : zmq.Socket
-        One end of a pair; see `link`.
-    journal : Journal
-        Told of the tasks that pass by.
-    on_failure : callable
-        Called, in a thread, when it cannot go on.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        *,
-        clients: zmq.Socket[bytes],
-        engines: zmq.Socket[bytes],
-        hub: zmq.Socket[bytes],
-        journal: Journal,
-        log: logging.Logger,
-        on_failure: Callable[[], object],
-    ) -> None:
-        self._session = session
-        self._clients = clients
-        self._engines = engines
-        self._hub = hub
-        self._log = log
-        self._on_failure = on_failure
-        self._journal = journal
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        clients = self._clients
         # gets copies of all that passes
         self._copies = new_socket(clients.context, zmq.PUB)
         self._copies.bind(_COPIES)
         copies = new_socket(clients.context, zmq.SUB)
         copies.connect(_COPIES)
-        if not isinstance(journal, NoJournal):
+        if not isinstance(self._journal, NoJournal):
             copies.subscribe(b"")
         # here, and not in the thread: the socket is its from when that starts
         clients.bind(_REPORTS)
         reports = new_socket(clients.context, zmq.DEALER, identity=HUB)
         reports.connect(_REPORTS)
         self._queue_thread = threading.Thread(target=self._run, name="task queue", daemon=True)
-        self._thread = ServingThread(
+        self._serve(
             "pure scheduler",
-            ((copies, self._on_copy), (hub, self._on_hub), (reports, self._on_report)),
-            log=log,
-            on_failure=on_failure,
+            ((copies, self._on_copy), (self._hub, self._on_hub), (reports, self._on_report)),
         )
 
     def start(self) -> None:
         """Answer the hub until it says Stop, and pass tasks until the context is terminated."""
         self._queue_thread.start()
-        self._thread.start()
-
-    def join(self) -> None:
-        """Wait until the hub has said Stop."""
-        self._thread.join()
+        super().start()
 
     def _run(self) -> None:
         try:
@@ -148,6 +108,3 @@ class PureScheduler:
             return
         if message.header.msg_type == "engine_ready" and message.idents:
             self._tell(link.EngineReached(message.idents[0].decode(errors="replace")))
-
-    def _tell(self, message: link.ToHub) -> None:
-        self._hub.send(link.encode(message))

@@ -10,24 +10,22 @@ how much each engine has to do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 import msgspec
-import zmq
 
 from ..error import EngineError, describe_exception
 from ..protocol.holding import HoldingReply, HoldingRequest
 from ..protocol.messages import COMM_MESSAGES, EMPTY, UNREADABLE, decode_header
-from ..protocol.session import Message, Session
-from ..transport.sockets import HUB, send_if_there
+from ..protocol.session import Message
+from ..transport.sockets import HUB, require_peers, send_if_there
 from . import link
 from .agents import Agents, Handed
+from .channel_server import ChannelServer, Means
 from .direct_queues import Asked, DirectQueues
 from .held_requests import HeldRequests
-from .journal import Journal
-from .serving import ServingThread
 
 #: Requests that an engine's agent gets, if it has one, instead of the engine.
 _INSTEAD = ("signal_request", "replace_request")
@@ -66,62 +64,32 @@ class AgentReady(msgspec.Struct):
     engines: list[str]
 
 
-class RequestRelay:
+class RequestRelay(ChannelServer):
     """Passes messages between clients and engines, both of which are known by their identities.
 
     Parameters
     ----------
     channel : str
         Its name, for the log and the thread.
-    session : Session
-        For this relay's use only.
-    clients, engines : zmq.Socket
-        Bound ROUTER sockets.
-    hub : zmq.Socket
-        One end of a pair; see `link`.
-    journal : Journal
-        Told what happens to tasks.
-    on_failure : callable
-        Called, in the thread, when it cannot go on.
     """
 
-    def __init__(
-        self,
-        channel: str,
-        session: Session,
-        *,
-        clients: zmq.Socket[bytes],
-        engines: zmq.Socket[bytes],
-        hub: zmq.Socket[bytes],
-        journal: Journal,
-        log: logging.Logger,
-        on_failure: Callable[[], object],
-    ) -> None:
+    def __init__(self, channel: str, means: Means) -> None:
+        super().__init__(means)
+        require_peers(self._clients, self._engines)
         self._channel = channel
-        self._session = session
-        self._clients = clients
-        self._engines = engines
-        # a message to somebody who is gone is an error, not lost
-        engines.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        clients.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._journal = journal
-        self._hub = hub
-        self._log = log
         self._queues = DirectQueues()
         self._agents = Agents()
         self._handed = Handed()
         self._held = HeldRequests()
         # the hub is last: it asks how much there is to do, after all that has passed
-        served = ((clients, self._on_client), (engines, self._on_engine), (hub, self._on_hub))
-        self._thread = ServingThread(f"{channel} relay", served, log=log, on_failure=on_failure)
-
-    def start(self) -> None:
-        """Run in a thread of its own until the hub says Stop."""
-        self._thread.start()
-
-    def join(self) -> None:
-        """Wait until the thread has ended."""
-        self._thread.join()
+        self._serve(
+            f"{channel} relay",
+            (
+                (self._clients, self._on_client),
+                (self._engines, self._on_engine),
+                (self._hub, self._on_hub),
+            ),
+        )
 
     def _on_client(self, frames: list[Any]) -> None:
         message = self._read(frames)
@@ -249,9 +217,6 @@ class RequestRelay:
                 for uuid in engines:
                     self._send(uuid.encode(), [HUB, *self._session.message("controller_stopping")])
                 self._thread.stop()
-
-    def _tell(self, message: link.ToHub) -> None:
-        self._hub.send(link.encode(message))
 
     # ---- engines that were out of reach
 

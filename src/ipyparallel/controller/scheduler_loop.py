@@ -6,13 +6,10 @@ is never opened.
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable
 from typing import Any
-
-import zmq
 
 from ..error import describe_exception
 from ..protocol.holding import HoldingReply, HoldingRequest
@@ -24,7 +21,7 @@ from ..protocol.messages import (
     ReplyMetadata,
     decode_reply_metadata,
 )
-from ..protocol.session import Message, Session, utc_date
+from ..protocol.session import Message, utc_date
 from ..scheduling.commands import (
     Abort,
     Answer,
@@ -38,58 +35,30 @@ from ..scheduling.commands import (
 )
 from ..scheduling.machine import TaskMachine, Verdict
 from ..scheduling.state import Job
-from ..transport.sockets import HUB, send_if_there
+from ..transport.sockets import HUB, require_peers, send_if_there
 from . import link
-from .journal import Journal
+from .channel_server import ChannelServer, Means
 from .resubmission import RESUBMITTER
-from .serving import ServingThread, drain
+from .serving import drain
 from .submissions import Submission, SubmissionReader, Unacceptable
 
 #: What engines say to the scheduler itself.
 _REPORTS = ("engine_ready", "engine_waiting", "holding_reply")
 
 
-class SchedulerLoop:
+class SchedulerLoop(ChannelServer):
     """Moves tasks from clients to engines and their results back.
 
     Parameters
     ----------
     machine : TaskMachine
         Decides.
-    session : Session
-        For this scheduler's use only.
-    clients, engines : zmq.Socket
-        Bound ROUTER sockets.
-    hub : zmq.Socket
-        One end of a pair; see `link`.
-    journal : Journal
-        Told what happens to tasks.
-    on_failure : callable
-        Called, in the thread, when it cannot go on.
     """
 
-    def __init__(
-        self,
-        machine: TaskMachine,
-        session: Session,
-        *,
-        clients: zmq.Socket[bytes],
-        engines: zmq.Socket[bytes],
-        hub: zmq.Socket[bytes],
-        journal: Journal,
-        log: logging.Logger,
-        on_failure: Callable[[], object],
-    ) -> None:
+    def __init__(self, machine: TaskMachine, means: Means) -> None:
+        super().__init__(means)
+        require_peers(self._clients, self._engines)
         self._machine = machine
-        self._session = session
-        self._clients = clients
-        self._engines = engines
-        # a message to somebody who is gone is an error, not lost
-        engines.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        clients.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._journal = journal
-        self._hub = hub
-        self._log = log
         self._submissions = SubmissionReader()
         #: What clients have sent while engines of an earlier run may come back; else None.
         self._early: list[list[Any]] | None = None
@@ -97,16 +66,13 @@ class SchedulerLoop:
         self._early_replies: dict[str, list[Any]] = {}
         # The hub comes first: a client may know of an engine only after the hub said so here, and
         # its task must not come before. Then replies, which free engines.
-        served = (
-            (hub, self._handle_hub),
-            (engines, self._handle_engine),
-            (clients, self._handle_client),
-        )
-        self._thread = ServingThread(
+        self._serve(
             "task scheduler",
-            served,
-            log=log,
-            on_failure=on_failure,
+            (
+                (self._hub, self._handle_hub),
+                (self._engines, self._handle_engine),
+                (self._clients, self._handle_client),
+            ),
             patience=self._patience,
             after_each_round=self._tick,
         )
@@ -120,14 +86,6 @@ class SchedulerLoop:
             Cancel: self._cancel,
             Replace: self._replace,
         }
-
-    def start(self) -> None:
-        """Run in a thread of its own until the hub says Stop."""
-        self._thread.start()
-
-    def join(self) -> None:
-        """Wait until the thread has ended."""
-        self._thread.join()
 
     def _patience(self) -> int | None:
         seconds = self._machine.patience(time.monotonic())
@@ -428,9 +386,6 @@ class SchedulerLoop:
     def _recall(self, command: Recall) -> None:
         sendings = [job.sending for job in command.jobs]
         self._tell(link.RecallTasks(command.engine.uuid, sendings))
-
-    def _tell(self, message: link.ToHub) -> None:
-        self._hub.send(link.encode(message))
 
     def _load(self, number: int) -> link.Load:
         machine = self._machine

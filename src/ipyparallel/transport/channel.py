@@ -59,7 +59,7 @@ class Channel:
                 self._check_soon()
 
     def send_if_there(self, frames: list[Any]) -> bool:
-        """Like `send`, on a ROUTER that is mandatory; False if nobody of that identity is there."""
+        """Like `send`, on a ROUTER of `require_peers`; False if nobody of that name is there."""
         try:
             self.send(frames)
         except zmq.ZMQError as e:

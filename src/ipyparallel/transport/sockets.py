@@ -120,8 +120,17 @@ def send(socket: zmq.Socket[bytes], frames: list[Any], flags: int = 0) -> None:
         socket.send(frame, more | flags, copy=len(frame) < NO_COPY)
 
 
+def require_peers(*routers: zmq.Socket[bytes]) -> None:
+    """Have these ROUTERs complain of a message to somebody who is gone, for `send_if_there`.
+
+    They would drop it.
+    """
+    for router in routers:
+        router.setsockopt(zmq.ROUTER_MANDATORY, 1)
+
+
 def send_if_there(socket: zmq.Socket[bytes], frames: list[Any]) -> bool:
-    """Like `send`, on a ROUTER that is mandatory; False if nobody of that identity is there."""
+    """Like `send`, on a ROUTER of `require_peers`; False if nobody of that name is there."""
     try:
         send(socket, frames)
     except zmq.ZMQError as e:
