@@ -89,7 +89,7 @@ def test_results_are_futures(client: ipp.Client) -> None:
     seen: list[object] = []
     event = threading.Event()
     quick.add_done_callback(lambda f: (seen.append(f.result()), event.set()))
-    assert event.wait(5)
+    assert event.wait(20)
     assert seen == [2]
 
 
@@ -141,7 +141,7 @@ def test_a_closed_client_says_so(client: ipp.Client, connection_file: Path) -> N
     other.close()
     other.close()
     with pytest.raises(ipp.ControllerLost, match="Connections have been closed"):
-        pending.get(10)
+        pending.get(20)
     with pytest.raises(ipp.ControllerLost, match="Connections have been closed"):
         other.load_balanced_view().apply_async(abs, 1)
     assert client[0].apply_sync(abs, -1) == 1
@@ -154,7 +154,7 @@ def test_a_client_that_is_dropped_is_closed(connection_file: Path) -> None:
     del other
     gc.collect()
     assert reference() is None
-    thread.join(10)
+    thread.join(20)
     assert not thread.is_alive()
 
 

@@ -81,7 +81,7 @@ def gone(pid):
     try:
         process = psutil.Process(pid)
         if process.status() != psutil.STATUS_ZOMBIE:
-            process.wait(timeout=10)
+            process.wait(timeout=20)
     except psutil.NoSuchProcess:
         pass
     return True

@@ -41,7 +41,7 @@ def processes(cluster):
 
 def assert_gone(known):
     """Nothing is left; zombies are for whoever started them to reap."""
-    _, alive = psutil.wait_procs(known, timeout=10)
+    _, alive = psutil.wait_procs(known, timeout=20)
     assert [p for p in alive if p.status() != psutil.STATUS_ZOMBIE] == []
 
 
@@ -138,7 +138,7 @@ def test_a_killed_controller_is_noticed(new_cluster):
     cluster = new_cluster(n=1).start_cluster_sync()
     controller = cluster.controller
     os.kill(controller.pid, signal.SIGKILL)
-    assert controller.join_sync(timeout=10)["exit_code"] == -signal.SIGKILL
+    assert controller.join_sync(timeout=20)["exit_code"] == -signal.SIGKILL
     assert cluster.controller is None
 
 
@@ -150,7 +150,7 @@ def test_the_manager_finds_it(new_cluster):
     found = manager.get_cluster("default:x")
     for launcher in [found.controller, *found.engines.values()]:
         if launcher is not None:
-            launcher.join_sync(timeout=10)
+            launcher.join_sync(timeout=20)
     assert manager.load_clusters() == {}
 
 

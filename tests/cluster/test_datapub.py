@@ -36,14 +36,14 @@ def publish_and_wait() -> None:
 def test_calls_update_the_data(client: ipp.Client) -> None:
     result = client[0].apply_async(publish, {"a": 1, "b": [2]}, {"a": 3})
     result.get(20)
-    assert result.wait_for_output(5)
+    assert result.wait_for_output(20)
     assert result.data == {"a": 3, "b": [2]}
 
 
 def test_arrays_are_sent_as_they_were(client: ipp.Client) -> None:
     result = client[0].apply_async(publish_changing)
     result.get(20)
-    assert result.wait_for_output(5)
+    assert result.wait_for_output(20)
     assert result.data["array"].shape == (1_000_000,)
     assert not result.data["array"].any()
 
@@ -64,7 +64,7 @@ def test_the_shell_has_a_publisher(client: ipp.Client) -> None:
     code = "import warnings; warnings.simplefilter('error')\n"
     result = client[0].execute(code + "get_ipython().data_pub.publish_data({1: 2})")
     result.get(20)
-    assert result.wait_for_output(5)
+    assert result.wait_for_output(20)
     assert result.data == {1: 2}
 
 

@@ -225,7 +225,7 @@ def test_apply_captures_output_too(client: ipp.Client) -> None:
     f = interactive("def f(): print('said'); return 3")
     result = client[:].apply_async(f)
     assert result.get() == [3, 3]
-    assert result.wait_for_output(10)
+    assert result.wait_for_output(20)
     assert result.stdout == ["said\n", "said\n"]
 
 

@@ -175,7 +175,7 @@ def test_output_that_cannot_be_sent_is_not_waited_for(client: ipp.Client) -> Non
     code = "get_ipython().display_pub.publish({'text/plain': object()})"
     result = client[0].execute(code)
     result.wait(20)
-    assert result.wait_for_output(5)
+    assert result.wait_for_output(20)
 
 
 @pytest.mark.parametrize(

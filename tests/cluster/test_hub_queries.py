@@ -178,7 +178,7 @@ def test_who_waits_is_told_what_was_printed_too(
     assert [result.get(20) for result in results] == ["kept", "kept"]
     assert [result.stdout for result in results] == ["let go\n", "let go\n"]
     assert other.outstanding == set()
-    assert direct.wait_for_output(5)
+    assert direct.wait_for_output(20)
     assert direct.engine_id == 0
     assert direct.elapsed == direct.wall_time > 0
 

@@ -324,7 +324,7 @@ def test_a_client_can_be_closed_while_the_controller_is_away(
     held = client[0].apply_async(abs, -1)
     client.close()
     with pytest.raises(ipp.ClientClosed):
-        held.get(5)
+        held.get(20)
 
 
 def test_waiting_for_a_controller_can_be_interrupted(client: ipp.Client, network: Network) -> None:

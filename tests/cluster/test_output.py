@@ -112,7 +112,7 @@ def test_output_of_the_background_belongs_to_the_task_that_began_it(
     task.get(20)
     other = view.execute(f"{name} = 1; print('other')")
     other.get(20)
-    assert other.wait_for_output(5)
+    assert other.wait_for_output(20)
     assert other.stdout == "other\n"
     last = view.execute("background_ended = 1; print('last')")
     last.get(20)
@@ -139,7 +139,7 @@ def test_output_of_a_pool_belongs_to_who_uses_it(client: ipp.Client) -> None:
     results = [client[0].apply_async(pool_of_another_task, first) for first in (True, False)]
     for result, said in zip(results, ("first\n", "second\n"), strict=True):
         result.get(20)
-        assert result.wait_for_output(5)
+        assert result.wait_for_output(20)
         assert result.stdout == said
 
 
@@ -157,7 +157,7 @@ def odd_output() -> str:
 def test_odd_output(client: ipp.Client) -> None:
     result = client[0].apply_async(odd_output)
     assert "must be str" in result.get(20)
-    assert result.wait_for_output(5)
+    assert result.wait_for_output(20)
     assert result.stdout == "a\\ud800b é \U0001f600\nline"
     assert result.stderr == "to the end\r\n"
 
@@ -182,7 +182,7 @@ def test_odd_errors_are_told(client: ipp.Client, way: str, ename: str) -> None:
     code = "from IPython.display import *; display(HTML('<b>\\ud800</b>'))"
     result = client[0].execute(code)
     result.get(20)
-    assert result.wait_for_output(5)
+    assert result.wait_for_output(20)
     assert result.outputs[0]["data"]["text/html"] == "<b>?</b>"
 
 
@@ -201,7 +201,7 @@ def test_a_task_cannot_take_the_output_from_others(client: ipp.Client, code: str
     client[0].apply_async(spoil, code).get(20)
     for result in (client[0].apply_async(print, "on"), client[0].execute("print('on')")):
         result.get(20)
-        assert result.wait_for_output(5)
+        assert result.wait_for_output(20)
         assert result.stdout == "on\n"
 
 
@@ -270,20 +270,20 @@ def test_a_task_that_prints_for_ever_is_cut(new_cluster: NewCluster) -> None:
     _, client = new_cluster(1, config=config)
     result = client[0].apply_async(print_much, 0.5)
     assert result.get(20) > 1000
-    assert result.wait_for_output(5)
+    assert result.wait_for_output(20)
     assert len(result.stdout) < 101_000
     assert result.stdout.endswith("cut after 97.7 KiB (IPEngine.output_limit) ...\n")
     shown = client[0].execute(
         "from IPython.display import *\ndisplay(HTML('x' * 100001)); display(HTML('small'))"
     )
     shown.get(20)
-    assert shown.wait_for_output(5)
+    assert shown.wait_for_output(20)
     assert "was left out" in shown.outputs[0]["data"]["text/plain"]
     assert shown.outputs[1]["data"]["text/html"] == "small"
     # the next one has a limit of its own
     result = client[0].apply_async(print, "next")
     result.get(20)
-    assert result.wait_for_output(5)
+    assert result.wait_for_output(20)
     assert result.stdout == "next\n"
 
 
@@ -295,7 +295,7 @@ def test_errors_are_published_and_replied(client: ipp.Client) -> None:
         published = []
         with pytest.raises(ipp.RemoteError):
             result.get(20)
-        assert result.wait_for_output(5)
+        assert result.wait_for_output(20)
         published.append(result.metadata["error"] or result.metadata.error)
         assert published[0].ename == "ZeroDivisionError"
         assert "ZeroDivisionError" in published[0].traceback

@@ -95,14 +95,14 @@ def metadata(engine_id):
         "engine_id": ar.engine_id,
         "engine_uuid": ar.engine_uuid == rc._engines[engine_id],
         "status": ar.status,
-        "output_ready": ar.wait_for_output(10) is not False,
+        "output_ready": ar.wait_for_output(20) is not False,
     }
 
 
 def execute(code, targets):
     ar = rc[targets].execute(code, silent=False)
     ar.get(20)
-    ar.wait_for_output(10)
+    ar.wait_for_output(20)
     return {
         "stdout": ar.stdout,
         "stderr": ar.stderr,
@@ -226,7 +226,7 @@ def run_some():
     failed = rc[:].apply_async(fail_with, "recorded")
     for result in (direct, balanced, code, failed):
         result.wait(20)
-    code.wait_for_output(10)
+    code.wait_for_output(20)
     return {
         "direct": direct.msg_ids,
         "balanced": balanced.msg_ids,

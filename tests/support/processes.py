@@ -26,7 +26,7 @@ _GRACE = 10.0
 
 
 def wait_until(
-    condition: Callable[[], Any], what: str = "", timeout: float = 20.0, more: Any = None
+    condition: Callable[[], Any], what: str = "", timeout: float = 60.0, more: Any = None
 ) -> Any:
     """Look until `condition` gives something true, and return that.
 

@@ -35,7 +35,7 @@ class Raw:
         socket.connect(self.client.url(port))
         return socket
 
-    def read(self, socket: zmq.Socket[bytes], timeout: float = 10.0) -> Message:
+    def read(self, socket: zmq.Socket[bytes], timeout: float = 30.0) -> Message:
         """The next message that comes; it must be a good one."""
         assert socket.poll(int(timeout * 1000)), f"nothing came within {timeout:g} s"
         return self.session.parse(socket.recv_multipart())

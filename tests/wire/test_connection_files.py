@@ -191,7 +191,7 @@ def test_stale_file_does_not_block_a_new_controller(
     assert killed.client_file.exists()
     new = start_controller(f"--transport={transport}")
     assert new.info()["key"] != old["key"]
-    with ipp.Client(profile_dir=new.profile, timeout=10) as client:
+    with ipp.Client(profile_dir=new.profile, timeout=20) as client:
         assert client.ids == []
     if folder is not None:
         assert not folder.exists(), "what a killed controller left is swept up"

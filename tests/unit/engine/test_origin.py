@@ -39,7 +39,7 @@ def test_a_thread_belongs_to_who_started_it_for_ever(run):
 
     def work():
         seen.append(here())
-        ended.wait(10)
+        ended.wait(20)
         seen.append(here())
 
     def check():
@@ -123,7 +123,7 @@ def test_a_thread_nobody_can_place_belongs_to_the_latest(run):
             done.set()
 
         _thread.start_new_thread(work, ())
-        assert done.wait(10)
+        assert done.wait(20)
         assert seen == ["one"]
 
     run(check)

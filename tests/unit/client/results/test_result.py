@@ -578,13 +578,13 @@ def test_tasks_may_end_in_several_threads_at_once(tasks):
     barrier = threading.Barrier(4)
 
     def finish(part):
-        barrier.wait(10)
+        barrier.wait(20)
         for task in part:
             tasks.finish(task, 1)
 
     threads = [threading.Thread(target=finish, args=(made[n::4],)) for n in range(4)]
     for thread in threads:
         thread.start()
-    assert ar.get(10) == [1] * 64
+    assert ar.get(20) == [1] * 64
     for thread in threads:
         thread.join()
