@@ -10,6 +10,7 @@ process over time, and how much it has grown since the warm-up.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -157,6 +158,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pushes", type=int, default=0, help="pushes to all engines")
     parser.add_argument("--size", type=size_of, default="10MB", help="of each push")
     parser.add_argument("--engines", type=int, default=4)
+    parser.add_argument("--json", type=Path, help="where all that was seen goes")
     parser.add_argument("--limit", type=float, default=LIMIT, help="MB a process may grow by")
     options = parser.parse_args(arguments)
     if not options.tasks and not options.pushes:
@@ -190,6 +192,7 @@ def main() -> int:
     """
     options = parse()
     good = True
+    seen: dict[str, list[Look]] = {}
     with tempfile.TemporaryDirectory(prefix="ippb-") as profile:
         cluster = ipp.Cluster(n=options.engines, profile_dir=str(Path(profile)), log_level=30)
         with cluster as client:
@@ -201,13 +204,15 @@ def main() -> int:
                 if not count:
                     continue
                 print(f"{count:,} {what}; MB that each process has of its own (USS)")
-                looks = _show(run, count)
+                looks = seen[what] = _show(run, count)
                 grown = growth(looks)
                 print(f"growth after the first {WARM_UP:.0%}, MB:")
                 print(*(f"  {name}: {mb:.1f}" for name, mb in grown.items()), sep="\n")
                 rate = looks[-1].done / (looks[-1].seconds - looks[0].seconds)
                 print(f"{rate:,.0f} {what} a second")
                 good = good and max(grown.values()) <= options.limit
+    if options.json:
+        options.json.write_text(json.dumps(seen))
     return 0 if good else 1
 
 

@@ -21,7 +21,9 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
         "import ipyparallel as ipp\n"
         f"cluster = ipp.Cluster(n=2, profile_dir={str(profile)!r}, log_level=40)\n"
         "rc = cluster.start_and_connect_sync()\n"
-        "%px import sys, time; from IPython.display import HTML, Image, display"
+        "%px import sys, time; from IPython.display import HTML, Image, display\n"
+        # a bar that shows because something is slow is in nobody's expectations
+        "%pxconfig --progress-after -1"
     )
     yield kernel
     kernel.run("rc.close(); cluster.stop_cluster_sync()")

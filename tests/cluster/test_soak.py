@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-import ipyparallel as ipp
-from benchmarks.soak import Soak, growth, size_of
+from benchmarks.soak import Look, growth, size_of
+from tests.support.processes import our_environment
 
 #: Tasks at a time. What is kept of these, and of the last ones, is there from the first batches on.
 BATCH = 1_500
@@ -20,21 +22,24 @@ SWING = 8.0
 SIZE = 10
 
 
-@pytest.fixture
-def soak(tmp_path: Path) -> Iterator[Soak]:
-    cluster = ipp.Cluster(n=2, profile_dir=str(tmp_path), log_level=40)
-    with cluster as client:
-        yield Soak(cluster, client)
+def soak(folder: Path, *options: str) -> list[Look]:
+    """Run it in a process of its own, in which nothing else takes or frees memory."""
+    seen = folder / "seen.json"
+    command = [sys.executable, "-m", "benchmarks.soak", "--engines=2", f"--json={seen}", *options]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2], env=our_environment())
+    (looks,) = json.loads(seen.read_text()).values()
+    return [Look(*look) for look in looks]
 
 
-def test_memory_does_not_grow_with_the_number_of_tasks(soak: Soak) -> None:
+def test_memory_does_not_grow_with_the_number_of_tasks(tmp_path: Path) -> None:
     # 400 bytes kept of each of the last 20,000 tasks would be seen
-    grown = growth(list(soak.tasks(30_000, BATCH)), warm_up=0.33)
+    looks = soak(tmp_path, "--tasks=30000", f"--batch={BATCH}", "--limit=1000")
+    grown = growth(looks, warm_up=0.33)
     assert max(grown.values()) < SWING, grown
 
 
-def test_memory_does_not_grow_with_the_bytes_that_were_pushed(soak: Soak) -> None:
-    looks = list(soak.pushes(60, SIZE * 1_000_000))
+def test_memory_does_not_grow_with_the_bytes_that_were_pushed(tmp_path: Path) -> None:
+    looks = soak(tmp_path, "--pushes=60", f"--size={SIZE}MB", "--limit=1000")
     # not even two of the last forty may be kept, beside what the allocator does
     grown = growth(looks, warm_up=0.33)
     assert max(grown.values()) < SWING + 2 * SIZE, grown

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ _START = 100.0
 
 #: Seconds that a session's processes have to end by themselves.
 _GRACE = 20.0
+
+#: Held by who reads the code of cells: sessions are played in threads, and Python 3.11 may fail if
+#: two of them make syntax trees ("AST constructor recursion depth mismatch").
+_PARSER = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ def steps(tutorial: Tutorial, text: str, form: str) -> list[Step]:
     ValueError
         The text is not the one that the tutorial's table is about.
     """
-    cells = tutorial.cells(text, form)
+    with _PARSER:
+        cells = tutorial.cells(text, form)
     if len(cells) != tutorial.count:
         raise ValueError(f"{len(cells)} cells were found, {tutorial.count} are known")
     script = []
