@@ -13,7 +13,7 @@ from benchmarks.soak import Look, growth, size_of
 from tests.support.processes import our_environment
 
 #: Tasks at a time. What is kept of these, and of the last ones, is there from the first batches on.
-BATCH = 1_500
+BATCH = 500
 
 #: MB by which a process may grow between the second and the last third: its memory swings by some.
 SWING = 8.0
