@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 import ipyparallel as ipp
 from tests.support.processes import wait_until
+from tests.support.waiting import return_when
 
 
 def sleep_and_return(seconds: float, value: object) -> object:
@@ -81,15 +83,16 @@ def test_targets_restrict_the_choice(client: ipp.Client) -> None:
     assert set(results.engine_id) == {1}
 
 
-def test_a_view_waits_for_its_own_tasks_only(client: ipp.Client) -> None:
+def test_a_view_waits_for_its_own_tasks_only(client: ipp.Client, tmp_path: Path) -> None:
     slow = client.load_balanced_view()
     quick = client.load_balanced_view()
-    pending = slow.apply_async(sleep_and_return, 1.0, None)
+    pending = slow.apply_async(return_when, str(tmp_path / "go"))
     done = quick.apply_async(abs, 1)
     assert quick.wait(timeout=20)
     assert done.ready()
     assert not pending.ready()
     assert slow.outstanding == set(pending.msg_ids)
+    (tmp_path / "go").touch()
     assert slow.wait(timeout=20)
     assert pending.ready()
 
@@ -118,7 +121,7 @@ def test_short_tasks_do_not_wait_behind_a_long_one(client: ipp.Client) -> None:
             long.get(20)
 
 
-def test_queue_status_counts(client: ipp.Client) -> None:
+def test_queue_status_counts(client: ipp.Client, tmp_path: Path) -> None:
     view = client.load_balanced_view()
     before = client.queue_status()
     assert set(before) == {*client.ids, "unassigned"}
@@ -127,7 +130,7 @@ def test_queue_status_counts(client: ipp.Client) -> None:
     total = sum(after[i]["completed"] - before[i]["completed"] for i in client.ids)
     assert total == 2
     assert all(after[i]["tasks"] == after[i]["queue"] == 0 for i in client.ids)
-    tasks = [view.apply_async(sleep_and_return, 1.0, None) for _ in range(5)]
+    tasks = [view.apply_async(return_when, str(tmp_path / "go")) for _ in range(5)]
 
     def known() -> list[str]:
         busy = client.queue_status(verbose=True)
@@ -137,4 +140,5 @@ def test_queue_status_counts(client: ipp.Client) -> None:
     expected = sorted(task.msg_ids[0] for task in tasks)
     wait_until(lambda: known() == expected, "the scheduler to have all tasks")
     assert set(client.queue_status(0)) == {"queue", "completed", "tasks"}
+    (tmp_path / "go").touch()
     assert client.wait(tasks, timeout=20)

@@ -16,7 +16,7 @@ import pytest
 import ipyparallel as ipp
 from ipyparallel.protocol.connection import client_file
 from tests.support.processes import wait_until
-from tests.support.waiting import wait_for_file, wait_for_queue
+from tests.support.waiting import return_when, wait_for_file, wait_for_queue
 
 
 @pytest.fixture
@@ -78,13 +78,14 @@ def test_indexing_and_iteration(client: ipp.Client) -> None:
         client["0"]
 
 
-def test_results_are_futures(client: ipp.Client) -> None:
+def test_results_are_futures(client: ipp.Client, tmp_path: Path) -> None:
     view = client.load_balanced_view()
-    slow = view.apply_async(time.sleep, 0.5)
+    slow = view.apply_async(return_when, str(tmp_path / "go"))
     quick = view.apply_async(abs, -2)
     done, pending = wait([slow, quick], return_when=FIRST_COMPLETED, timeout=20)
     assert done == {quick}
     assert pending == {slow}
+    (tmp_path / "go").touch()
     assert {f.result() for f in as_completed([slow, quick], timeout=20)} == {None, 2}
     seen: list[object] = []
     event = threading.Event()
@@ -93,8 +94,8 @@ def test_results_are_futures(client: ipp.Client) -> None:
     assert seen == [2]
 
 
-def test_a_result_that_is_not_ready_says_so(client: ipp.Client) -> None:
-    result = client[0].apply_async(time.sleep, 0.6)
+def test_a_result_that_is_not_ready_says_so(client: ipp.Client, tmp_path: Path) -> None:
+    result = client[0].apply_async(return_when, str(tmp_path / "go"))
     assert "pending" in repr(result)
     assert not result.ready()
     assert not result.wait(0.01)
@@ -104,6 +105,7 @@ def test_a_result_that_is_not_ready_says_so(client: ipp.Client) -> None:
         result.successful()
     with pytest.raises(TimeoutError):
         result.wall_time
+    (tmp_path / "go").touch()
     assert result.get(20) is None
     assert result.successful()
     assert "finished" in repr(result)
@@ -135,9 +137,9 @@ def test_several_threads_share_a_client(client: ipp.Client) -> None:
             assert values == [*range(offset, offset + 200), *range(offset, offset + 50)]
 
 
-def test_a_closed_client_says_so(client: ipp.Client, connection_file: Path) -> None:
+def test_a_closed_client_says_so(client: ipp.Client, connection_file: Path, tmp_path: Path) -> None:
     other = ipp.Client(connection_file)
-    pending = other[0].apply_async(time.sleep, 0.3)
+    pending = other[0].apply_async(return_when, str(tmp_path / "go"))
     other.close()
     other.close()
     with pytest.raises(ipp.ControllerLost, match="Connections have been closed"):

@@ -163,6 +163,7 @@ def test_a_storm_of_interrupts_ends_tasks_but_no_engine_and_loses_no_reply(
 def test_abort_without_tasks_of_ones_own_aborts_nobody(client: ipp.Client, tmp_path: Path) -> None:
     running = client[0].execute(wait_for_file(tmp_path / "go"))
     waiting = client[0].execute("kept = 1")
+    wait_for_queue(client, 2)
     cluster = client.cluster
     with ipp.Client(profile_dir=cluster.profile_dir, cluster_id=cluster.cluster_id) as other:
         other.abort(block=True)

@@ -16,6 +16,7 @@ import pytest
 
 import ipyparallel as ipp
 from ipyparallel.client.view import LazyMapIterator
+from ipyparallel.client.views.feeding import Signal
 from tests.support.interrupts import ctrl_c_while_waiting
 
 
@@ -347,9 +348,6 @@ def test_a_view_waits_for_its_lazy_maps(view: ipp.LoadBalancedView, tmp_path: Pa
 def test_ctrl_c_loses_nothing(view: ipp.LoadBalancedView, tmp_path: Path) -> None:
     path = tmp_path / "go"
     found = view.imap(when_there, [str(path)] * 5, range(5))
-    # engines import this module, and not these
-    from ipyparallel.client.views.feeding import Signal
-
     with (
         pytest.raises(KeyboardInterrupt),
         ctrl_c_while_waiting(inside=Signal.wait, of=LazyMapIterator.next),

@@ -26,8 +26,12 @@ class Site:
     def log(self) -> str:
         return self.controller.text
 
-    def wait_for_log(self, text: str, n: int = 1) -> None:
-        wait_until(lambda: self.log.count(text) >= n, repr(text), more=lambda: self.log)
+    def logged(self, text: str) -> Callable[[], None]:
+        """A function that waits until this has been logged after now."""
+        before = self.log.count(text)
+        return lambda: wait_until(
+            lambda: self.log.count(text) > before, repr(text), more=lambda: self.log
+        )
 
     def pending(self, engine: int = 0) -> int:
         return self.client.queue_status()[engine]["queue"]
@@ -38,11 +42,13 @@ def new_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     sites: list[Site] = []
     parts: list[Callable[[], object]] = []
 
-    def new(*options: str, n: int = 1, near: int = 0, misses: int = 1000) -> Site:
+    def new(
+        *options: str, n: int = 1, near: int = 0, period: int = 100, misses: int = 1000
+    ) -> Site:
         """A controller, and engines beyond the network; so many others are near."""
         controller = Controller(
             tmp_path,
-            "--HeartMonitor.period=100",
+            f"--HeartMonitor.period={period}",
             f"--HeartMonitor.max_heartmonitor_misses={misses}",
             *options,
         )
@@ -105,13 +111,14 @@ def test_an_engine_comes_back_with_what_it_runs(new_site, steps: Steps, how: str
     pid = rc[0].apply_async(os.getpid).get(20)
     running = rc.load_balanced_view().apply_async(task(**vars(steps)))
     wait_until(steps.begun.exists)
+    is_away, is_heard = site.logged("Engine 0 is away"), site.logged("Engine 0 is heard again")
     if how == "freeze":
         network.freeze()
     elif how == "cut":
         network.cut()
     else:
         network.swallow()
-    site.wait_for_log("Engine 0 is away")
+    is_away()
     steps.go.touch()
     asked = rc[0].apply_async(os.getpid)
     balanced = rc.load_balanced_view().apply_async(os.getpid)
@@ -121,7 +128,7 @@ def test_an_engine_comes_back_with_what_it_runs(new_site, steps: Steps, how: str
     assert balanced.get(30) == pid
     assert rc[0].pull("a", block=False).get(20) == 5
     assert rc.ids == [0]
-    site.wait_for_log("Engine 0 is heard again")
+    is_heard()
     assert "is gone" not in site.log
 
 
@@ -132,11 +139,12 @@ def test_a_reply_that_was_lost_is_sent_again(new_site, steps: Steps, balanced: b
     view = rc.load_balanced_view() if balanced else rc[0]
     asked = view.apply_async(task(**vars(steps)))
     wait_until(steps.begun.exists)
+    is_away = site.logged("Engine 0 is away")
     network.swallow()
     steps.go.touch()
     wait_until(steps.log.exists)
     # the reply is in the connection when it breaks
-    site.wait_for_log("Engine 0 is away")
+    is_away()
     network.mend()
     assert asked.get(30) == "done"
     assert steps.log.read_text() == "x"
@@ -145,15 +153,16 @@ def test_a_reply_that_was_lost_is_sent_again(new_site, steps: Steps, balanced: b
 
 def test_requests_that_were_lost(new_site) -> None:
     """A balanced task is sent again; a direct request fails with a clear error."""
-    site = new_site()
+    site = new_site(period=1000)
     rc, network = site.client, site.network
     assert rc[0].apply_async(os.getpid).get(20)
+    is_away = site.logged("Engine 0 is away")
     network.swallow()
     # into the connection, before anybody sees that it is cut
     direct = rc[0].apply_async(os.getpid)
     balanced = rc.load_balanced_view().apply_async(os.getpid)
     wait_until(lambda: rc.queue_status()[0] == {"queue": 1, "completed": 1, "tasks": 1})
-    site.wait_for_log("Engine 0 is away")
+    is_away()
     network.mend()
     assert balanced.get(30)
     with pytest.raises(ipp.EngineError, match="broke while the request was on its way"):
@@ -167,10 +176,11 @@ def test_a_large_result_that_was_lost_is_told(new_site, steps: Steps) -> None:
     rc, network = site.client, site.network
     lost = rc.load_balanced_view().apply_async(task(**vars(steps), result=bytes(10_000_000)))
     wait_until(steps.begun.exists)
+    is_away = site.logged("Engine 0 is away")
     network.swallow()
     steps.go.touch()
     # it has been sent when the engine does the next thing
-    site.wait_for_log("Engine 0 is away")
+    is_away()
     network.mend()
     # unless it was still in the engine, whole
     error = lost.exception(30)
@@ -182,18 +192,19 @@ def test_an_engine_that_is_away_gets_nothing_new(new_site) -> None:
     site = new_site(near=1)
     rc, network = site.client, site.network
     pids = rc[:].apply_async(os.getpid).get_dict(timeout=20)
+    is_away, is_heard = site.logged("Engine 0 is away"), site.logged("Engine 0 is heard again")
     network.freeze()
-    site.wait_for_log("Engine 0 is away")
+    is_away()
     view = rc.load_balanced_view()
     assert {view.apply_async(os.getpid).get(20) for _ in range(20)} == {pids[1]}
     network.mend()
-    site.wait_for_log("Engine 0 is heard again")
+    is_heard()
     wait_until(lambda: view.apply_async(os.getpid).get(20) == pids[0])
 
 
 @pytest.mark.parametrize("scheme", ["leastload", "pure"])
 def test_an_engine_that_was_given_up_comes_back(new_site, steps: Steps, scheme: str) -> None:
-    site = new_site(f"--scheme={scheme}", misses=10)
+    site = new_site(f"--scheme={scheme}", misses=30)
     rc, network = site.client, site.network
     rc[0].push({"a": 5}, block=True)
     running = rc[0].apply_async(task(**vars(steps)))
@@ -213,13 +224,14 @@ def test_an_engine_that_was_given_up_comes_back(new_site, steps: Steps, scheme: 
 
 def test_an_engine_that_was_stopped_goes_on(new_site) -> None:
     """Its process stands still until it is given up, and then does not."""
-    site = new_site(near=1, misses=10)
+    site = new_site(near=1, misses=30)
     rc = site.client
     rc[0].push({"a": 5}, block=True)
     pid = rc[0].apply_async(os.getpid).get(20)
+    is_away = site.logged("Engine 0 is away")
     os.kill(pid, signal.SIGSTOP)
     try:
-        site.wait_for_log("Engine 0 is away")
+        is_away()
         asked = rc[0].apply_async(pow, 2, 3)
         with pytest.raises(ipp.EngineError, match="its heart stopped beating"):
             asked.get(30)
@@ -235,7 +247,7 @@ def test_an_engine_that_was_stopped_goes_on(new_site) -> None:
 
 
 def test_its_id_may_have_been_given_away(new_site) -> None:
-    site = new_site(near=1, misses=10)
+    site = new_site(near=1, misses=30)
     rc = site.client
     site.network.cut()
     wait_until(lambda: rc.ids == [1])
@@ -255,11 +267,13 @@ def test_deaths_that_happened_meanwhile_are_told(new_site) -> None:
     site = new_site(n=2)
     rc = site.client
     pids = rc[:].apply_async(os.getpid).get_dict(timeout=20)
+    are_away = [site.logged(f"Engine {n} is away") for n in (0, 1)]
     site.network.swallow()
     asked = rc[0].apply_async(pow, 2, 3)
     os.kill(pids[0], signal.SIGKILL)
     # it was told into a connection that is cut
-    site.wait_for_log("is away", 2)
+    for is_away in are_away:
+        is_away()
     site.network.mend()
     with pytest.raises(ipp.EngineError, match="killed by SIGKILL"):
         asked.get(30)

@@ -28,12 +28,19 @@ class Site:
 
     folder: Path
     options: tuple[str, ...] = ()
+    #: Seconds that a controller waits for engines that do not come back.
+    restore_wait: float = 100
     ports: str = field(default_factory=port_range)
     parts: list[Any] = field(default_factory=list)
 
     def start(self, *options: str) -> Controller:
         controller = Controller(
-            self.folder, *_FAST, f"--ports={self.ports}", *self.options, *options
+            self.folder,
+            *_FAST,
+            f"--ports={self.ports}",
+            f"--IPController.restore_wait={self.restore_wait}",
+            *self.options,
+            *options,
         )
         self.parts.append(controller)
         return controller
@@ -201,7 +208,7 @@ def test_a_result_that_came_while_the_controller_was_gone(site: Site, steps: Ste
 
 def test_tasks_that_nobody_holds_run_after_all(site: Site) -> None:
     """An engine that is expected, and dead, holds them up for a few seconds at most."""
-    site.options = ("--restore", "--IPController.restore_wait=1")
+    site.options, site.restore_wait = ("--restore",), 1
     first = site.start()
     engines = site.start_engines(first, 1)
     site.connect(first, 1)
@@ -219,7 +226,7 @@ def test_tasks_that_nobody_holds_run_after_all(site: Site) -> None:
 
 def test_who_died_meanwhile_is_not_waited_for(site: Site) -> None:
     """Its agent tells of it, as soon as it can."""
-    site.options = ("--restore", "--IPController.restore_wait=1000")
+    site.options = ("--restore",)
     first = site.start()
     site.start_engines(first, 2)
     rc = site.connect(first, 2)
@@ -232,7 +239,7 @@ def test_who_died_meanwhile_is_not_waited_for(site: Site) -> None:
 
 
 def test_requests_to_engines_that_do_not_come_back_are_refused(site: Site) -> None:
-    site.options = ("--restore", "--IPController.restore_wait=1")
+    site.options, site.restore_wait = ("--restore",), 1
     first = site.start()
     engines = site.start_engines(first, 1)
     rc = site.connect(first, 1)

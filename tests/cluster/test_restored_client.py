@@ -16,11 +16,18 @@ from tests.support.processes import Controller, Engines, port_range, wait_until
 
 
 class Site:
-    """A controller that can be killed, with two engines and a client."""
+    """A controller that can be killed, with two engines and a client.
 
-    def __init__(self, folder: Path, options: tuple[str, ...]) -> None:
+    Parameters
+    ----------
+    restore_wait : float
+        Seconds that it waits for engines that do not come back.
+    """
+
+    def __init__(self, folder: Path, *options: str, restore_wait: float = 100) -> None:
         self.folder = folder
-        self.options = ("--restore", f"--ports={port_range()}", *options)
+        wait = f"--IPController.restore_wait={restore_wait}"
+        self.options = ("--restore", f"--ports={port_range()}", wait, *options)
         self.controller = Controller(folder, *self.options)
         self.engines = Engines(folder, self.controller.engine_file, "-n=2")
         self.engines.wait_ready(2)
@@ -53,7 +60,7 @@ DATABASES = {"dict": ("--dictdb",), "none": ("--nodb",), "sqlite": ("--sqlitedb"
 
 @pytest.fixture(params=DATABASES.values(), ids=DATABASES)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path, request.param)
+    site = Site(tmp_path, *request.param)
     yield site
     site.close()
 
@@ -119,7 +126,7 @@ def test_it_may_be_killed_several_times(site: Site) -> None:
 
 
 def test_what_engines_that_do_not_come_back_had_fails(tmp_path: Path) -> None:
-    site = Site(tmp_path, ("--IPController.restore_wait=1",))
+    site = Site(tmp_path, restore_wait=1)
     try:
         direct = site.client[0].apply_async(run, "x", str(tmp_path / "begun"), str(tmp_path / "no"))
         wait_until(lambda: (tmp_path / "begun").exists())

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import ipyparallel as ipp
+from tests.support.waiting import return_when
 
 
 @pytest.fixture
@@ -24,7 +25,6 @@ def gate(tmp_path: Path, view: ipp.LoadBalancedView):
 
     def wait(path: str) -> int:
         import os
-        import time
 
         while not os.path.exists(path):
             time.sleep(0.01)
@@ -139,14 +139,15 @@ def test_a_cancelled_argument_fails_the_call(view, gate) -> None:
     assert isinstance(info.value.__cause__, ipp.error.TaskCancelled)
 
 
-def test_closing_the_client_fails_what_waits(client) -> None:
+def test_closing_the_client_fails_what_waits(client, tmp_path) -> None:
     cluster = client.cluster
     other = ipp.Client(profile_dir=cluster.profile_dir, cluster_id=cluster.cluster_id)
     view = other.load_balanced_view()
-    later = view.apply_async(abs, view.apply_async(time.sleep, 0.2))
+    later = view.apply_async(abs, view.apply_async(return_when, str(tmp_path / "go")))
     other.close()
     with pytest.raises(ipp.error.ClientClosed):
         later.get(20)
+    (tmp_path / "go").touch()
 
 
 def test_a_value_that_cannot_be_loaded_fails_the_call(view) -> None:

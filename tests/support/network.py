@@ -87,7 +87,7 @@ class Network:
     def mend(self) -> None:
         """All passes again; connections break of which something was swallowed."""
         if self._swallows:
-            self.drop()
+            self.cut()
         self._do(self._set())
 
     def close(self) -> None:
@@ -155,6 +155,7 @@ class Network:
             if not (self._swallows or self._is_cut):
                 to.writer.write(data)
                 await to.writer.drain()
+        await self._flows.wait()
         if not self._swallows:
             to.writer.write_eof()
 

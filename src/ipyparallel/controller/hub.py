@@ -195,15 +195,15 @@ class Hub:
 
     def engine_ready(self, engine: Engine) -> None:
         """An engine can be reached: tell the scheduler, then the clients."""
-        declared = format_resources(engine.resources)
-        how = "back" if engine.returning else "ready"
-        self.log.info("Engine %d is %s%s", engine.id, how, declared and f", with {declared}")
         joined = link.EngineJoined(
             engine.uuid, engine.id, engine.resources, engine.balanced, engine.answered
         )
         self.tell_scheduler(joined)
         self._reach.watch(engine)
         self.restoration.write()
+        declared = format_resources(engine.resources)
+        how = "back" if engine.returning else "ready"
+        self.log.info("Engine %d is %s%s", engine.id, how, declared and f", with {declared}")
         notice = EngineNotice(engine.id, engine.uuid, engine.native, versions=engine.versions)
         self.notify("registration_notification", notice)
         self.returning.over(engine.uuid)

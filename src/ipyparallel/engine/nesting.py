@@ -137,7 +137,7 @@ class Nesting:
                     left = _PATIENCE if left is None else min(left, _PATIENCE)
                 try:
                     something_came = self._sleep(left)
-                finally:  # also of who is interrupted: looking has used up the sign
+                finally:  # also when it is interrupted: looking has used up the sign
                     self._requests.read()
                 is_patient = is_pile and something_came
 

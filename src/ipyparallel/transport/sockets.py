@@ -117,7 +117,14 @@ def send(socket: zmq.Socket[bytes], frames: list[Any], flags: int = 0) -> None:
     last = len(frames) - 1
     for at, frame in enumerate(frames):
         more = zmq.SNDMORE if at < last else 0
-        socket.send(frame, more | flags, copy=len(frame) < NO_COPY)
+        try:
+            socket.send(frame, more | flags, copy=len(frame) < NO_COPY)
+        except zmq.Again:
+            if 0 < at < last:
+                # The connection broke. ZeroMQ drops what follows, up to the end of the message:
+                # say where that is, or it is the end of the next one.
+                socket.send(b"", flags)
+            raise
 
 
 def require_peers(*routers: zmq.Socket[bytes]) -> None:

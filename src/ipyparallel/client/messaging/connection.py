@@ -328,11 +328,11 @@ class Connection:
             if self.closed:
                 return False
             closed = [line for line in self._lines.values() if not line.is_open]
-            # of all, not of the first
-            has_input = [line.open_if_possible() for line in closed]
+            # a list: all are to be opened, though the first has something to read
+            readable = [line.open_if_possible() for line in closed]
             if all(line.is_open for line in closed):
                 self.opened.set()
-            return any(has_input)
+            return any(readable)
 
     def _bar(self) -> None:
         with self._lock:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 import zmq
 
 from ipyparallel.client.messaging.line import Line
+from ipyparallel.transport.liveness import is_connected
 from ipyparallel.transport.sockets import receive, send_if_there
 from tests.support.processes import wait_until
 
@@ -70,3 +72,35 @@ def test_who_opens_a_line_is_told_that_something_has_come(line, controller, is_b
     assert line.is_open is not is_barred
     assert receive(line.socket) == [b"before"]
     assert not line.open_if_possible()
+
+
+class Breaking(list[bytes]):
+    """Frames; the connection breaks before the second is sent."""
+
+    def __init__(self, frames: list[bytes], breaks: Callable[[], None]) -> None:
+        super().__init__(frames)
+        self._breaks: list[Callable[[], None]] = [breaks]
+
+    def __iter__(self) -> Iterator[bytes]:
+        for number, frame in enumerate(super().__iter__()):
+            if number == 1 and self._breaks:
+                self._breaks.pop()()
+            yield frame
+
+
+def test_a_message_whose_connection_breaks_in_its_middle_is_sent_whole(context, line, controller):
+    wait_until(lambda: line.open_if_possible() or line.is_open)
+
+    def break_connection() -> None:
+        controller.close(linger=0)
+        wait_until(lambda: line.monitor.poll(0) and not is_connected(receive(line.monitor)))
+        time.sleep(0.005)  # or sending does not look whether there is still a connection
+
+    line.send("1", Breaking([b"a", b"b", b"c", b"d"], break_connection), track=False)
+    assert [msg_id for msg_id, _ in line.held] == ["1"]
+    with context.socket(zmq.ROUTER) as again:
+        again.bind(line.url)
+        wait_until(lambda: line.open_if_possible() or line.is_open)
+        line.send("2", [b"e"], track=False)
+        assert again.recv_multipart()[1:] == [b"a", b"b", b"c", b"d"]
+        assert again.recv_multipart()[1:] == [b"e"]
