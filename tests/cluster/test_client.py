@@ -146,6 +146,7 @@ def test_a_closed_client_says_so(client: ipp.Client, connection_file: Path, tmp_
         pending.get(20)
     with pytest.raises(ipp.ControllerLost, match="Connections have been closed"):
         other.load_balanced_view().apply_async(abs, 1)
+    (tmp_path / "go").touch()
     assert client[0].apply_sync(abs, -1) == 1
 
 
