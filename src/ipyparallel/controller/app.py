@@ -134,10 +134,10 @@ class IPController(BaseParallelApplication):
         600.0, min=0, help="Seconds that they wait, with restore_engines."
     ).tag(config=True)
     restore_wait = Float(
-        5.0,
+        15.0,
         min=0,
         help="Seconds after the start that tasks wait for engines to come back, which may run them"
-        " already.",
+        " already; not longer than until all are back, or known to be dead.",
     ).tag(config=True)
     session_key = Unicode("", help="Shared secret; by default a new one.").tag(config=True)
     db_class = Union(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from . import link
@@ -28,9 +28,9 @@ class Restorable:
     #: Where the engines are written down.
     file: EngineTableFile
     #: Those of the run before this one.
-    table: EngineTable = field(default_factory=EngineTable)
+    table: EngineTable
     #: Seconds that tasks wait for these.
-    wait: float = 5.0
+    wait: float
 
 
 class Hub(Protocol):

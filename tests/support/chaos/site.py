@@ -26,8 +26,8 @@ ENGINES = 6
 #: Beats of the heart that may be missed, and how many milliseconds each takes: a pause is shorter.
 _HEART = ("--ping=500", "--HeartMonitor.max_heartmonitor_misses=12")
 
-#: A controller that can be started again.
-_RESTORE = ("--restore", "--sqlitedb")
+#: A controller that can be started again, and does not wait long for hosts that died meanwhile.
+_RESTORE = ("--restore", "--sqlitedb", "--IPController.restore_wait=5")
 
 #: Engines that are replaced, however often they die.
 _RESTART = (
