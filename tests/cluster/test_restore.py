@@ -206,6 +206,28 @@ def test_a_result_that_came_while_the_controller_was_gone(site: Site, steps: Ste
     assert steps.log.read_text() == "x"
 
 
+def test_a_task_is_not_run_again_for_a_client_that_is_late(site: Site, steps: Steps) -> None:
+    """Its engine has answered meanwhile, and nothing is waited for any more."""
+    site.options = ("--restore", "--nodb")
+    first = site.start()
+    site.start_engines(first, 1)
+    site.connect(first, 1)
+    client = Submitter(first)
+    site.parts.append(client)
+    request = client.make(steps.task())
+    client.task.send_multipart(request())
+    wait_until(steps.begun.exists)
+    first.kill()
+    steps.go.touch()
+    wait_until(steps.log.exists)
+    rc = site.connect(site.start(), 1)
+    # the engine has answered again
+    wait_until(lambda: rc.queue_status()[0]["tasks"] == 0)
+    client.task.send_multipart(request(1))
+    assert client.answer(client.task).content()["status"] == "ok"
+    assert steps.log.read_text() == "x"
+
+
 def test_tasks_that_nobody_holds_run_after_all(site: Site) -> None:
     """An engine that is expected, and dead, holds them up for a few seconds at most."""
     site.options, site.restore_wait = ("--restore",), 1

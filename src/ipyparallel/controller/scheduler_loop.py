@@ -13,6 +13,7 @@ from typing import Any
 
 from ..error import describe_exception
 from ..protocol.holding import HoldingReply, HoldingRequest
+from ..protocol.kept_replies import KeptReplies
 from ..protocol.messages import (
     UNREADABLE,
     CancelReply,
@@ -45,6 +46,11 @@ from .submissions import Submission, SubmissionReader, Unacceptable
 #: What engines say to the scheduler itself.
 _REPORTS = ("engine_ready", "engine_waiting", "holding_reply")
 
+#: Bytes that are kept of replies to tasks that are not known (yet), and for how many seconds: while
+#: clients may come back.
+_UNCLAIMED_BYTES = 16 << 20
+_UNCLAIMED_AGE = 600.0
+
 
 class SchedulerLoop(ChannelServer):
     """Moves tasks from clients to engines and their results back.
@@ -62,8 +68,9 @@ class SchedulerLoop(ChannelServer):
         self._submissions = SubmissionReader()
         #: What clients have sent while engines of an earlier run may come back; else None.
         self._early: list[list[Any]] | None = None
-        #: Meanwhile, replies to tasks that are not known; their clients may submit them again.
-        self._early_replies: dict[str, list[Any]] = {}
+        #: From then on, replies to tasks that are not known, since an earlier run of the controller
+        #: had them. Their clients may submit them again, as soon as they are back.
+        self._unclaimed: KeptReplies | None = None
         # The hub comes first: a client may know of an engine only after the hub said so here, and
         # its task must not come before. Then replies, which free engines.
         self._serve(
@@ -130,6 +137,7 @@ class SchedulerLoop(ChannelServer):
                 self._machine.errands_lost(uuid)
             case link.Restoring():
                 self._early = []
+                self._unclaimed = KeptReplies(_UNCLAIMED_BYTES, _UNCLAIMED_AGE)
             case link.Restored(tasks, ended):
                 for task in ended:
                     self._machine.ended_before(task.msg_id, task.ok, task.uuid)
@@ -166,7 +174,6 @@ class SchedulerLoop(ChannelServer):
         early, self._early = self._early or [], None
         for frames in (*restored, *early):
             self._on_client(frames)
-        self._early_replies.clear()
 
     def _on_client(self, frames: list[Any]) -> None:
         if self._early is not None:
@@ -195,7 +202,7 @@ class SchedulerLoop(ChannelServer):
             if known is not None:
                 self._submitted_again(known, job)
                 return
-            if reply := self._early_replies.pop(header.msg_id, None):
+            if reply := self._reply_to(header.msg_id):
                 self._deliver(Deliver(job, reply))
                 return
         except Unacceptable as e:
@@ -203,6 +210,14 @@ class SchedulerLoop(ChannelServer):
             self._fail(Fail(self._submissions.refused(message, frames), e))
         else:
             self._machine.submitted(job, time.monotonic())
+
+    def _reply_to(self, msg_id: str) -> list[Any] | None:
+        """What an engine has answered before the task was known here, if it has; only once."""
+        if self._unclaimed is None:
+            return None
+        reply = self._unclaimed.get(msg_id)
+        self._unclaimed.forget(msg_id)
+        return reply
 
     def _submitted_again(self, known: Job, job: Job) -> None:
         """A client submits what there is already."""
@@ -245,7 +260,7 @@ class SchedulerLoop(ChannelServer):
         seconds = metadata.elapsed if isinstance(metadata.elapsed, float) else -1.0
         now = time.monotonic()
         if parent.msg_id not in self._machine.jobs:
-            self._unclaimed(uuid, parent.msg_id, frames)
+            self._claim_later(uuid, parent.msg_id, frames)
             # it may come before it is known that the engine is there, and what it has answered
             self._machine.answered_unasked(uuid, parent.msg_id, metadata.status == "ok")
         elif metadata.status == "ok":
@@ -284,15 +299,15 @@ class SchedulerLoop(ChannelServer):
         self._machine.results_lost(uuid, reply.lost, now)
         self._machine.never_came(uuid, reply.missing, now)
 
-    def _unclaimed(self, uuid: str, msg_id: str, frames: list[Any]) -> None:
+    def _claim_later(self, uuid: str, msg_id: str, frames: list[Any]) -> None:
         """An engine has answered what is not known here (any more).
 
         The task was failed, since the engine had been given up, or had ended, and its reply was
         sent again, or it was submitted to a controller of which this one is the successor. Its
         client knows which.
         """
-        if self._early is not None:
-            self._early_replies[msg_id] = frames
+        if self._unclaimed is not None:
+            self._unclaimed.keep(msg_id, frames)
         _, client, *rest = frames
         self._send_result([client, uuid.encode(), *rest], msg_id, uuid)
 
@@ -340,6 +355,8 @@ class SchedulerLoop(ChannelServer):
         if submission is not None:
             # it may have connected anew since the task was sent
             client = submission.client
+        elif self._unclaimed is not None:
+            self._unclaimed.keep(command.job.msg_id, command.reply)
         self._send_result([client, uuid, *rest], command.job.msg_id, uuid.decode())
 
     def _fail(self, command: Fail) -> None:

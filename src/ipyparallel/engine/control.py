@@ -17,13 +17,13 @@ from typing import Any, Protocol
 import zmq
 
 from ..error import describe_exception
+from ..protocol.kept_replies import KeptReplies
 from ..protocol.messages import UNREADABLE, CancelRequest
 from ..protocol.session import Message, Session
 from ..transport.channel import Channel
 from ..transport.liveness import Patience, is_connected, refused
 from ..transport.sockets import HUB
 from . import holdings
-from .kept_replies import KeptReplies
 from .signals import parse_signal
 
 #: Seconds between looks for a controller that was lost.

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..protocol.holding import HoldingReply, HoldingRequest
+from ..protocol.kept_replies import KeptReplies
 from ..protocol.messages import UNREADABLE, decode_request_metadata
 from ..protocol.session import Message, Session
-from .kept_replies import KeptReplies
 
 #: Sends a message.
 Send = Callable[[list[Any]], None]

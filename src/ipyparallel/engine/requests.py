@@ -18,6 +18,7 @@ from typing import Any
 import zmq
 
 from ..protocol.framing import InvalidMessage
+from ..protocol.kept_replies import KeptReplies
 from ..protocol.messages import (
     COMM_MESSAGES,
     UNREADABLE,
@@ -31,7 +32,6 @@ from . import holdings
 from .apply import ApplyRunner
 from .forked import exit_if_forked
 from .jupyter import ReplyStream, as_dict
-from .kept_replies import KeptReplies
 from .kernel import IPythonParallelKernel
 from .ledger import Ledger, Turn
 from .nesting import Nesting, depth_of

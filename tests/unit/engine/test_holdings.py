@@ -3,8 +3,8 @@
 import pytest
 
 from ipyparallel.engine import holdings
-from ipyparallel.engine.kept_replies import KeptReplies
 from ipyparallel.protocol.holding import HoldingReply, HoldingRequest
+from ipyparallel.protocol.kept_replies import KeptReplies
 from ipyparallel.protocol.session import Session
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipyparallel.engine.kept_replies import KeptReplies
+from ipyparallel.protocol.kept_replies import KeptReplies
 
 
 class Clock:

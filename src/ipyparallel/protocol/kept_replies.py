@@ -1,4 +1,8 @@
-"""The last replies of an engine, to be sent once more if the connection broke under them."""
+"""The last replies of an engine, to be sent once more if the connection broke under them.
+
+The engine keeps them itself; and the scheduler those whose tasks it does not know, but may get to
+know after it was started again.
+"""
 
 from __future__ import annotations
 
