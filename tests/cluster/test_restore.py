@@ -224,7 +224,15 @@ def test_a_task_is_not_run_again_for_a_client_that_is_late(site: Site, steps: St
     # the engine has answered again
     wait_until(lambda: rc.queue_status()[0]["tasks"] == 0)
     client.task.send_multipart(request(1))
-    assert client.answer(client.task).content()["status"] == "ok"
+    # the only engine does one after the other
+    client.task.send_multipart(client.make(pow, 2, 3)())
+    answered = []
+    while len(set(answered)) < 2:
+        assert client.task.poll(30_000)
+        # the same answer may have come before
+        answer = client.raw.session.parse(client.task.recv_multipart(), fresh=False)
+        assert answer.content()["status"] == "ok"
+        answered.append(answer.parent.msg_id)
     assert steps.log.read_text() == "x"
 
 
