@@ -116,7 +116,8 @@ def test_short_tasks_do_not_wait_behind_a_long_one(client: ipp.Client) -> None:
         short = [view.apply_async(abs, i) for i in range(50)]
         assert client.wait(short, timeout=30)
         assert not long.ready()
-        client.send_signal("SIGINT", block=True)
+        while not long.wait(0.2):  # it may not have begun
+            client.send_signal("SIGINT", block=True)
         with pytest.raises(ipp.RemoteError, match="KeyboardInterrupt"):
             long.get(20)
 

@@ -134,15 +134,19 @@ def test_errors_at_the_end_are_errors_of_the_cell(kernel: Kernel) -> None:
     assert plain(shown[0]).count("ZeroDivisionError: division by zero") == 2
 
 
-def test_output_stays_in_its_cell(kernel: Kernel) -> None:
+def test_output_stays_in_its_cell(kernel: Kernel, tmp_path: Path) -> None:
     """What one cell has asked for does not go to the one that runs when it comes."""
     client = kernel.client
+    begun = str(tmp_path / "begun")
+    code = f"open({begun!r}, 'w').close(); time.sleep(60)"
     first = client.execute(
-        "ar = rc[0].execute('time.sleep(60)', silent=False, block=False)\n"
+        f"ar = rc[0].execute({code!r}, silent=False, block=False)\n"
         "context = ar.stream_output()\n"
         "context.__enter__()\n"
     )
     second = client.execute(
+        "import os, time\n"
+        f"while not os.path.exists({begun!r}): time.sleep(0.01)\n"
         "rc.send_signal('SIGINT', targets=0, block=True)\n"
         "ar.wait()\n"
         "context.__exit__(None, None, None)\n"
