@@ -252,7 +252,7 @@ def test_a_syntax_error(session: Session) -> None:
 @pytest.mark.parametrize("stream", ["--stream", "--no-stream"])
 def test_a_cell_that_takes_too_long_is_interrupted(session: Session, stream: str) -> None:
     error = session.fails(
-        f"%%px --timeout 1 {stream}\n"
+        f"%%px --timeout 3 {stream}\n"
         "import time\n"
         "print('begun')\n"
         "if get_ipython().kernel.engine_id == 1: time.sleep(60)\n"
@@ -271,7 +271,7 @@ def test_an_engine_that_is_deaf_to_signals_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr("ipyparallel.client.magics.px._LAST_WORDS", 0.1)
     error = session.fails(
-        "%%px --timeout 0.5 --no-stream --targets 0 --signal-on-interrupt SIGCONT\n"
+        "%%px --timeout 2 --no-stream --targets 0 --signal-on-interrupt SIGCONT\n"
         "import time\n"
         "print('so far', flush=True)\n"
         "time.sleep(60)\n"
