@@ -29,12 +29,21 @@ def _four_processes(seen: Seen, earlier: Mapping[int, Seen]) -> bool:
     return len(set(pids)) == 4 and pids[0] == literal(earlier[13].value)["pid"]
 
 
+def _by_engine(text: str) -> dict[int, str]:
+    """What each engine has printed, which may have come in several pieces."""
+    _, *pieces = re.split(r"^\[stdout:(\d)\]", text, flags=re.MULTILINE)
+    said: dict[int, str] = {}
+    for engine, piece in zip(pieces[::2], pieces[1::2], strict=True):
+        said[int(engine)] = said.get(int(engine), "") + piece
+    return said
+
+
 def _each_says_its_pid(seen: Seen, earlier: Mapping[int, Seen]) -> bool:
     """of each engine, marked with its id, its process number and the host"""
-    said = re.findall(r"\[stdout:(\d)\]\s*(\d+)\n(\S+)", seen.text)
-    pids = {int(engine): int(pid) for engine, pid, _ in said}
-    return len(said) == 4 and [pids[i] for i in range(4)] == ast.literal_eval(
-        earlier[30].value or ""
+    said = _by_engine(seen.text)
+    pids = ast.literal_eval(earlier[30].value or "")
+    return sorted(said) == [0, 1, 2, 3] and all(
+        re.match(rf"\s*{pids[i]}\s+\S", said[i]) for i in range(4)
     )
 
 
@@ -57,9 +66,13 @@ def _two_figures(seen: Seen, _: Mapping[int, Seen]) -> bool:
 
 def _five_lines(seen: Seen, _: Mapping[int, Seen]) -> bool:
     """the version and the file here, and of each engine, marked with its id"""
-    said = re.findall(r"^(?:\[stdout:\d\] ?)?(\S+ \S+__init__\.py)$", seen.text, re.MULTILINE)
-    marks = sorted(re.findall(r"\[stdout:(\d)\]", seen.text))
-    return len(said) == 5 and len(set(said)) == 1 and marks == ["0", "1", "2", "3"]
+    here = re.search(r"^(\S+ \S+__init__\.py)$", seen.text, re.MULTILINE)
+    said = _by_engine(seen.text)
+    return (
+        here is not None
+        and sorted(said) == [0, 1, 2, 3]
+        and all(said[i].split()[:2] == here[1].split() for i in range(4))
+    )
 
 
 _PRODUCTS = [a * (a + 1) for a in range(1, 10)]
