@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+from tests.support.processes import wait_until
+
 
 def hold(folder: str) -> str:
     """Run until the folder has a file of the name ``go``."""
@@ -25,17 +27,10 @@ def fail_until_held(folder: str) -> str:
     return "done"
 
 
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_time_before_its_turn_does_not_count(new_cluster, tmp_path):
     _, client = new_cluster(1)
     held = client[:].apply_async(hold, str(tmp_path))
-    wait_for(tmp_path / "holding")
+    wait_until((tmp_path / "holding").exists)
     view = client.load_balanced_view()
     with view.temp_flags(time_limit=0.5):
         tasks = [view.apply_async(str, i) for i in range(3)]
@@ -52,9 +47,9 @@ def test_another_try_that_has_not_begun_is_not_taken_for_the_one_before(new_clus
     view = client.load_balanced_view()
     with view.temp_flags(retries=1_000_000, time_limit=1.0):
         task = view.apply_async(fail_until_held, str(tmp_path))
-    wait_for(tmp_path / "failed")
+    wait_until((tmp_path / "failed").exists)
     held = client[:].apply_async(hold, str(tmp_path))
-    wait_for(tmp_path / "holding")
+    wait_until((tmp_path / "holding").exists)
     # over its time limit, and the grace after that: the engine would have been killed by then
     assert not task.wait(4.0)
     (tmp_path / "go").touch()

@@ -154,17 +154,25 @@ def test_engines_come_back_as_they_were(site: Site, transport: str) -> None:
     wait_until(lambda: list(json.loads(table_of(second).read_text())["engines"]) == ["1"])
 
 
+def submit_and_begin(
+    site: Site, steps: Steps, first: Controller, n: int
+) -> tuple[Submitter, Callable[..., Any]]:
+    """Start so many engines, one of which runs a balanced task: its client, and the request."""
+    site.start_engines(first, n)
+    site.connect(first, n)
+    client = Submitter(first)
+    site.parts.append(client)
+    request: Callable[..., Any] = client.make(steps.task())
+    client.task.send_multipart(request())
+    wait_until(steps.begun.exists)
+    return client, request
+
+
 def test_what_runs_goes_on(site: Site, steps: Steps) -> None:
     """A balanced task is not run twice, though its client sends it again; its result arrives."""
     site.options = ("--restore",)
     first = site.start()
-    site.start_engines(first, 2)
-    site.connect(first, 2)
-    client = Submitter(first)
-    site.parts.append(client)
-    request = client.make(steps.task())
-    client.task.send_multipart(request())
-    wait_until(steps.begun.exists)
+    client, request = submit_and_begin(site, steps, first, 2)
     first.kill()
     second = site.start()
     # at once, before any engine is back
@@ -210,13 +218,7 @@ def test_a_task_is_not_run_again_for_a_client_that_is_late(site: Site, steps: St
     """Its engine has answered meanwhile, and nothing is waited for any more."""
     site.options = ("--restore", "--nodb")
     first = site.start()
-    site.start_engines(first, 1)
-    site.connect(first, 1)
-    client = Submitter(first)
-    site.parts.append(client)
-    request = client.make(steps.task())
-    client.task.send_multipart(request())
-    wait_until(steps.begun.exists)
+    client, request = submit_and_begin(site, steps, first, 1)
     first.kill()
     steps.go.touch()
     wait_until(steps.log.exists)

@@ -202,7 +202,7 @@ class SchedulerLoop(ChannelServer):
             if known is not None:
                 self._submitted_again(known, job)
                 return
-            if reply := self._reply_to(header.msg_id):
+            if self._unclaimed is not None and (reply := self._unclaimed.take(header.msg_id)):
                 self._deliver(Deliver(job, reply))
                 return
         except Unacceptable as e:
@@ -210,14 +210,6 @@ class SchedulerLoop(ChannelServer):
             self._fail(Fail(self._submissions.refused(message, frames), e))
         else:
             self._machine.submitted(job, time.monotonic())
-
-    def _reply_to(self, msg_id: str) -> list[Any] | None:
-        """What an engine has answered before the task was known here, if it has; only once."""
-        if self._unclaimed is None:
-            return None
-        reply = self._unclaimed.get(msg_id)
-        self._unclaimed.forget(msg_id)
-        return reply
 
     def _submitted_again(self, known: Job, job: Job) -> None:
         """A client submits what there is already."""

@@ -54,7 +54,7 @@ class KeptReplies:
         size = sum(map(len, frames)) + _OVERHEAD
         now = self._now()
         replies = self._replies
-        self.forget(name)
+        self.take(name)
         if size <= self._max_bytes:
             if len(frames) > 2:
                 # what a buffer refers to is the user's, who may change it as soon as it was sent
@@ -66,11 +66,13 @@ class KeptReplies:
         ):
             self._bytes -= replies.popitem(last=False)[1][1]
 
-    def forget(self, name: str) -> None:
-        """A reply is of no use any more."""
+    def take(self, name: str) -> list[Any] | None:
+        """The frames of the reply to this request, if it is kept; it is not any more."""
         kept = self._replies.pop(name, None)
-        if kept is not None:
-            self._bytes -= kept[1]
+        if kept is None:
+            return None
+        self._bytes -= kept[1]
+        return kept[2]
 
     def names(self) -> list[str]:
         """The requests whose replies are kept; from any thread."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import zmq
 
-from .sockets import descriptor, has_input, receive, send
+from .sockets import descriptor, has_input, receive, send, send_if_there
 
 #: Messages read in one go before others on the loop have their turn.
 BATCH = 200
@@ -54,25 +54,25 @@ class Channel:
         try:
             send(self.socket, frames)
         finally:
-            # even in vain it may have used up the sign that something came meanwhile
-            if not self._check_due and not self.socket.closed and has_input(self.socket):
-                self._check_soon()
+            self._check_if_needed()
 
     def send_if_there(self, frames: list[Any]) -> bool:
         """Like `send`, on a ROUTER of `require_peers`; False if nobody of that name is there."""
         try:
-            self.send(frames)
-        except zmq.ZMQError as e:
-            if e.errno != zmq.EHOSTUNREACH:
-                raise
-            return False
-        return True
+            return send_if_there(self.socket, frames)
+        finally:
+            self._check_if_needed()
 
     def close(self) -> None:
         """Stop reading and close the socket."""
         if not self.socket.closed:
             self._loop.remove_reader(self._fd)
             self.socket.close()
+
+    def _check_if_needed(self) -> None:
+        # sending, even in vain, may have used up the sign that something came meanwhile
+        if not self._check_due and not self.socket.closed and has_input(self.socket):
+            self._check_soon()
 
     def _check_soon(self) -> None:
         self._check_due = True

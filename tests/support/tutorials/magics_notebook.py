@@ -71,7 +71,7 @@ def _five_lines(seen: Seen, _: Mapping[int, Seen]) -> bool:
     return (
         here is not None
         and sorted(said) == [0, 1, 2, 3]
-        and all(said[i].split()[:2] == here[1].split() for i in range(4))
+        and all(said[i].split() == here[1].split() for i in range(4))
     )
 
 

@@ -3,13 +3,7 @@
 import pytest
 
 from ipyparallel.protocol.kept_replies import KeptReplies
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+from tests.support.clock import Clock
 
 
 @pytest.fixture
